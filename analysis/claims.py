@@ -1,0 +1,121 @@
+"""The interview table, and the rules that turn a figure into a word. Data only; nothing here may be tuned to a result.
+
+A rule was fixed before the first measurement. Whoever changes one raises RULES_VERSION, which every report prints.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+RULES_VERSION = "1"
+
+FAMILIES = ("transformer", "lstm", "cnn")
+VARIANTS = ("best", "plain")
+REGIME = "core parameters"
+
+SENSITIVITY = (0.9, 1.1)
+"""Factors by which every threshold is moved, to see whether the word holds."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """How one row's figure becomes a word."""
+
+    row: str
+    unit: str
+    statement: str
+    """The rule in words, as a report prints it."""
+    words: tuple[str, ...]
+    """From best to worst. A word beyond the thresholds is given only by a cap (see `word`)."""
+    thresholds: tuple[float, ...]
+    """Lower ends of the bands of all words but the worst, descending."""
+    strict: tuple[bool, ...]
+    """Per threshold: whether the figure must exceed it (>) or may equal it (>=)."""
+    claimed: Mapping[str, str]
+    """Family -> the word of the interview table."""
+
+    def word(self, figure: float, cap: int = 0, factor: float = 1.0) -> str:
+        """The word of a figure when every threshold is multiplied by `factor`.
+
+        `cap` is the index of the best word still allowed: a second condition of the row can only lower a word.
+        """
+        worst = len(self.thresholds)
+        pairs = zip(self.thresholds, self.strict, strict=True)
+        reached = (
+            i for i, (at, strict) in enumerate(pairs) if figure > at * factor or (not strict and figure == at * factor)
+        )
+        return self.words[max(next(reached, worst), cap)]
+
+
+def _claims(transformer: str, lstm: str, cnn: str) -> dict[str, str]:
+    return {"transformer": transformer, "lstm": lstm, "cnn": cnn}
+
+
+PARALLEL = Rule(
+    row="Parallel processing",
+    unit="exponent q",
+    statement="exponent q of work / span against n (n >= 16). Yes: q > 0.5; Partly: 0.2 to 0.5; No: q < 0.2",
+    words=("Yes", "Partly", "No"),
+    thresholds=(0.5, 0.2),
+    strict=(True, False),
+    claimed=_claims("Yes", "No", "Yes"),
+)
+LONG_RANGE = Rule(
+    row="Long-range dependencies",
+    unit="share of cells solved",
+    statement="share of (task, lag) cells that the majority of seeds solve. Excellent: >= 0.8; Moderate: 0.4 to 0.8; "
+    "Limited: < 0.4",
+    words=("Excellent", "Moderate", "Limited"),
+    thresholds=(0.8, 0.4),
+    strict=(False, False),
+    claimed=_claims("Excellent", "Limited", "Moderate"),
+)
+SCALABILITY = Rule(
+    row="Scalability",
+    unit="exponent / best family's",
+    statement="exponents of excess loss against data and against core parameters; the smaller ratio to the best "
+    "family. High: >= 0.9 and no saturation; Moderate: 0.5 to 0.9, or one of the two saturated; "
+    "Low: < 0.5, or both saturated",
+    words=("High", "Moderate", "Low"),
+    thresholds=(0.9, 0.5),
+    strict=(False, False),
+    claimed=_claims("High", "Moderate", "High"),
+)
+SPEED = Rule(
+    row="Training speed",
+    unit="tokens/s / fastest family's",
+    statement="tokens/s of a whole training step at matched core parameters, geometric mean over n of the ratio to the "
+    "fastest family in the same process. Fast: >= 0.8; Moderate: 0.5 to 0.8; Slow: < 0.5",
+    words=("Fast", "Moderate", "Slow"),
+    thresholds=(0.8, 0.5),
+    strict=(False, False),
+    claimed=_claims("Fast", "Slow", "Fast"),
+)
+INTERPRETABILITY = Rule(
+    row="Interpretability",
+    unit="nAP of the intrinsic explanation",
+    statement="chance-normalised average precision of the intrinsic explanation against the planted positions. "
+    "Good: >= 0.8 and better than random on comprehensiveness and sufficiency; Moderate: 0.5 to 0.8; Poor: < 0.5; "
+    "void if the untrained control exceeds 0.3",
+    words=("Good", "Moderate", "Poor", "void"),
+    thresholds=(0.8, 0.5),
+    strict=(False, False),
+    claimed=_claims("Good", "Poor", "Poor"),
+)
+RULES = {rule.row: rule for rule in (PARALLEL, LONG_RANGE, SCALABILITY, SPEED, INTERPRETABILITY)}
+
+GATE_INTERVENTION_AP = 0.95
+"""Interpretability: a model is admitted when it solved its task and causal intervention ranks the planted positions
+this well (average precision)."""
+GATE_MODELS = 3
+"""Interpretability: fewest admitted models; at least half of the planned ones must be admitted as well."""
+VOID_UNTRAINED = 0.3
+"""Interpretability: an explanation that scores this well on an untrained model says nothing about training."""
+SHORTEST_TRACE = 16
+"""Parallel processing: shortest length n in the fit."""
+EXCESS_FLOOR = 1e-3
+"""Scalability, in nats: smaller excess losses (a finite test sample can even give negative ones) are raised to this,
+about what a test sample of 10^5 tokens resolves; otherwise the logarithm of noise would decide the exponent."""
+CONTAMINATED = 1.1
+"""Training speed: a sample whose wall time exceeds this multiple of its CPU time was disturbed by other work."""

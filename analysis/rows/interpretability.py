@@ -1,0 +1,152 @@
+"""Interpretability: how well what the forward pass itself holds ranks the planted relevant positions.
+
+Only models that provably use the planted positions are asked (the admission gate), the method is chosen on development
+seeds, and the same method on untrained weights is the control (Adebayo et al. 2018; Bastings et al. 2022).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pandas as pd
+
+from analysis.claims import GATE_INTERVENTION_AP, GATE_MODELS, INTERPRETABILITY, REGIME, SENSITIVITY, VOID_UNTRAINED
+from analysis.load import Run
+from analysis.rows.finding import FINISHED, Contender, Estimate, Finding, absence, shortfall
+from analysis.stats import Interval, mean_interval
+
+ROW = "interpretability"
+INTRINSIC = "intrinsic/"
+RANDOM = "random"
+TOO_FEW = "too few models passed the admission gate: {} of {}"
+MODERATE, VOID = (INTERPRETABILITY.words.index(word) for word in ("Moderate", "void"))
+POOR = INTERPRETABILITY.words[len(INTERPRETABILITY.thresholds)]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The intrinsic method a family is judged by."""
+
+    method: str
+    note: str
+    doubt: str = ""
+
+
+def find(run: Run, contender: Contender) -> Finding:
+    """Mean nAP of the chosen method over tasks and admitted report models."""
+    trials = run.select(kind="explain", row=ROW, regime=REGIME, architecture=contender.architecture)
+    planned = trials[trials["split"] == "report"]
+    if not planned["status"].isin(FINISHED).any():
+        return Finding(missing=absence(run, planned))
+    admitted = planned[_passes_gate(run, planned)]
+    notes = [f"{len(admitted)} of {len(planned)} models passed the admission gate", *shortfall(run, planned)]
+    if admitted.empty:
+        return Finding(word=POOR, doubts=(TOO_FEW.format(0, len(planned)),), notes=tuple(notes[1:]))
+    doubts = [] if _enough(admitted, planned) else [TOO_FEW.format(len(admitted), len(planned))]
+    if not _intrinsic_naps(run, admitted):
+        notes = ["no intrinsic explanation at all", *notes]
+        return Finding(word=POOR, doubts=tuple(doubts), notes=tuple(notes), seeds=int(admitted["seed"].nunique()))
+    choice = _choose(run, trials[trials["split"] == "development"], admitted)
+    if choice is None:
+        return Finding(doubts=("no development model to choose the explanation method on",), notes=tuple(notes))
+    models = _models(run, admitted, choice.method)
+    if models.empty:
+        return Finding(doubts=(f"{choice.method} was not measured on the admitted models",), notes=tuple(notes))
+    return Finding(
+        estimate=_estimate(models),
+        interval=_interval(models),
+        left_out=_left_out(models),
+        doubts=(*doubts, *([choice.doubt] if choice.doubt else [])),
+        notes=(choice.note, *notes, *_control_notes(models)),
+        seeds=int(models["seed"].nunique()),
+        tasks=tuple(sorted(models["task"].unique())),
+    )
+
+
+def _passes_gate(run: Run, trials: pd.DataFrame) -> pd.Series:
+    solved = run.last(trials, "solved") == 1
+    return (trials["status"] == "ok") & solved & (run.last(trials, "intervention_ap") >= GATE_INTERVENTION_AP)
+
+
+def _enough(admitted: pd.DataFrame, planned: pd.DataFrame) -> bool:
+    return len(admitted) >= GATE_MODELS and 2 * len(admitted) >= len(planned)
+
+
+def _intrinsic_naps(run: Run, trials: pd.DataFrame) -> Mapping[str, float]:
+    """Intrinsic method -> mean nAP over the trials."""
+    held = run.values[run.values["trial"].isin(trials.index) & (run.values["metric"] == "explanation_nap")]
+    held = held[held["subject"].str.startswith(INTRINSIC)].dropna(subset=["value"])
+    return held.groupby("subject")["value"].mean().to_dict()
+
+
+def _choose(run: Run, development: pd.DataFrame, admitted: pd.DataFrame) -> Choice | None:
+    """Best mean nAP on admitted development models. A family with one method has nothing to choose."""
+    offered = _intrinsic_naps(run, admitted)
+    through_gate = _intrinsic_naps(run, development[_passes_gate(run, development)])
+    candidates = through_gate or _intrinsic_naps(run, development)
+    if len(offered) == 1:
+        (only,) = offered
+        return Choice(only, f"method {only}, the only intrinsic one")
+    if not candidates:
+        return None
+    best = max(sorted(candidates), key=candidates.__getitem__)
+    doubt = (
+        ""
+        if through_gate
+        else "no development model passed the admission gate, so the method was chosen on models outside it"
+    )
+    return Choice(best, f"method {best}, chosen on development seeds out of {len(candidates)}", doubt)
+
+
+def _models(run: Run, admitted: pd.DataFrame, method: str) -> pd.DataFrame:
+    """One row per admitted model: task, seed, and what the method and the random ranking scored."""
+    models = admitted[["task", "seed"]].assign(
+        nap=run.last(admitted, "explanation_nap", method),
+        untrained=run.last(admitted, "untrained_nap", method),
+        comprehensiveness=run.last(admitted, "comprehensiveness", method),
+        sufficiency=run.last(admitted, "sufficiency", method),
+        random_comprehensiveness=run.last(admitted, "comprehensiveness", RANDOM),
+        random_sufficiency=run.last(admitted, "sufficiency", RANDOM),
+    )
+    return models.dropna(subset=["nap"])
+
+
+def _means(models: pd.DataFrame) -> pd.Series:
+    """Every score averaged within a task first, so that tasks weigh the same."""
+    return models.drop(columns="seed").groupby("task").mean().mean()
+
+
+def _beats_random(means: pd.Series) -> bool:
+    """False as well where either was not measured: Good has to be shown."""
+    return bool(
+        means["comprehensiveness"] > means["random_comprehensiveness"]
+        and means["sufficiency"] < means["random_sufficiency"]
+    )
+
+
+def _estimate(models: pd.DataFrame) -> Estimate:
+    means = _means(models)
+    base = 0 if _beats_random(means) else MODERATE
+    void = {factor: means["untrained"] > VOID_UNTRAINED * factor for factor in (1.0, *SENSITIVITY)}
+    return Estimate(float(means["nap"]), {factor: VOID if is_void else base for factor, is_void in void.items()})
+
+
+def _interval(models: pd.DataFrame) -> Interval:
+    """Over seeds, each averaged over its tasks; on the logit scale, which covers better near 1 (stats.t_interval)."""
+    by_seed = models.groupby("seed")["nap"].mean()
+    return mean_interval(by_seed.to_numpy(dtype=float), "logit").widened(float(_means(models)["nap"]))
+
+
+def _left_out(models: pd.DataFrame) -> dict[str, Estimate]:
+    tasks = sorted(models["task"].unique())
+    return {task: _estimate(models[models["task"] != task]) for task in tasks if len(tasks) > 1}
+
+
+def _control_notes(models: pd.DataFrame) -> list[str]:
+    means = _means(models)
+    better = "better" if _beats_random(means) else "not better"
+    return [
+        f"untrained control {means['untrained']:.2f}",
+        f"{better} than random on comprehensiveness and sufficiency",
+    ]

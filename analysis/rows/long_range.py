@@ -1,0 +1,110 @@
+"""Long-range dependencies: the share of (task, lag) cells that the majority of seeds solve.
+
+A diverged or failed training counts as not solved, never as absent. Trials that crashed or were not run also open a
+question: had they all been solved, would the word be another one? If so the verdict is undecided.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import pandas as pd
+
+from analysis.claims import REGIME
+from analysis.load import NOT_RUN, Run
+from analysis.rows.finding import FINISHED, Contender, Estimate, Finding, absence, shortfall
+from analysis.stats import lag_weights, solved_share, wilson
+
+ROW = "long range"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Report seeds of one task at one lag (and length and size)."""
+
+    task: str
+    lag: int
+    planned: int
+    runs: int
+    """Recorded trials, the failed ones among them."""
+    finished: int
+    """Of those, the ones that trained to their end or diverged."""
+    solved: int
+
+
+def find(run: Run, contender: Contender) -> Finding:
+    """Share of cells solved, tasks weighing the same, lags by their spacing on a log2 axis."""
+    planned = run.select(row=ROW, split="report", regime=REGIME, architecture=contender.architecture)
+    cells = _cells(run, planned)
+    measured = [cell for cell in cells if cell.finished]
+    tasks = sorted({cell.task for cell in cells})
+    if not measured or {cell.task for cell in measured} != set(tasks):
+        silent = planned[~planned["task"].isin({cell.task for cell in measured})]
+        names = ", ".join(sorted(set(silent["task"])))
+        return Finding(missing=absence(run, silent) + (f"; no result for {names}" if names else ""))
+    blank = [f"{cell.task} at lag {cell.lag}" for cell in cells if not cell.finished]
+    solved, runs = sum(cell.solved for cell in measured), sum(cell.runs for cell in measured)
+    rate = wilson(solved, runs)
+    return Finding(
+        estimate=Estimate(_share(measured)),
+        interval=solved_share(_weights(measured), [c.solved for c in measured], [c.runs for c in measured]),
+        left_out=_left_out(measured, tasks),
+        bounds={
+            "had the missing trials all been solved": Estimate(_share([_completed(cell, True) for cell in cells])),
+            "had the missing trials all failed to solve": Estimate(_share([_completed(cell, False) for cell in cells])),
+        },
+        doubts=(f"no result for {', '.join(blank)}",) if blank else (),
+        notes=(
+            f"{solved} of {runs} trainings solved their cell ({rate.low:.2f} to {rate.high:.2f}, Wilson)",
+            f"{sum(2 * cell.solved > cell.runs for cell in measured)} of {len(measured)} cells solved",
+            *shortfall(run, planned),
+        ),
+        seeds=min(cell.runs for cell in measured),
+        tasks=tuple(tasks),
+    )
+
+
+def _cells(run: Run, planned: pd.DataFrame) -> list[Cell]:
+    solved = run.last(planned, "solved").fillna(0) * (planned["status"] == "ok")
+    cells = []
+    for key, group in planned.groupby(["task", "lag", "length", "core_parameters"], sort=True, dropna=False):
+        counts = (
+            len(group),
+            int((group["status"] != NOT_RUN).sum()),
+            int(group["status"].isin(FINISHED).sum()),
+            int(solved[group.index].sum()),
+        )
+        lag = group["length"].iloc[0] if pd.isna(key[1]) else key[1]
+        cells.append(Cell(str(key[0]), int(lag), *counts))
+    return cells
+
+
+def _weights(cells: Sequence[Cell]) -> list[float]:
+    """One weight per cell, summing to 1; cells of one task that share a lag share its weight."""
+    tasks = {cell.task for cell in cells}
+    weights = []
+    for cell in cells:
+        lags = [other.lag for other in cells if other.task == cell.task]
+        distinct = sorted(set(lags))
+        weight = lag_weights(distinct)[distinct.index(cell.lag)]
+        weights.append(float(weight) / lags.count(cell.lag) / len(tasks))
+    return weights
+
+
+def _share(cells: list[Cell]) -> float:
+    # rounded, so that eight tenths added up from thirds still meets a threshold of eight tenths
+    pairs = zip(cells, _weights(cells), strict=True)
+    return round(sum(weight for cell, weight in pairs if 2 * cell.solved > cell.runs), 12)
+
+
+def _left_out(cells: list[Cell], tasks: list[str]) -> dict[str, Estimate]:
+    if len(tasks) < 2:
+        return {}
+    return {task: Estimate(_share([cell for cell in cells if cell.task != task])) for task in tasks}
+
+
+def _completed(cell: Cell, solved: bool) -> Cell:
+    """The cell as if every trial that crashed or was not run had ended in this way."""
+    missing = cell.planned - cell.finished
+    return replace(cell, runs=cell.planned, finished=cell.planned, solved=cell.solved + (missing if solved else 0))

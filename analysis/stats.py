@@ -1,0 +1,176 @@
+"""Statistics: arrays -> (point, low, high). Pure functions, ignorant of files, architectures and words.
+
+All intervals are at 95 %. Ten values are where the bootstrap begins: below that a percentile or BCa bootstrap of a
+mean covers 75 to 89 % of the time, Student's t about 95 %. Simulations use a fixed seed, so a report is reproducible.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Literal, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from scipy import special, stats
+
+Array = npt.NDArray[np.float64]
+Scale = Literal["plain", "log", "logit"]
+
+LEVEL = 0.95
+DRAWS = 4000
+SEED = 20261122
+BOOTSTRAP_FROM = 10
+LOGIT_CLIP = 0.005
+"""Shares are kept this far from 0 and 1 before the logit."""
+
+
+class Interval(NamedTuple):
+    """An estimate; low and high are infinite when too few values were there to say."""
+
+    point: float
+    low: float
+    high: float
+
+    def widened(self, value: float) -> Interval:
+        """The same interval around `value`, stretched to include it."""
+        return Interval(value, min(self.low, value), max(self.high, value))
+
+
+class Slope(NamedTuple):
+    """A fitted slope with its standard error and residual degrees of freedom."""
+
+    interval: Interval
+    error: float
+    freedom: int
+
+
+def _logit(x: Array) -> Array:
+    return special.logit(np.clip(x, LOGIT_CLIP, 1 - LOGIT_CLIP))
+
+
+SCALES: dict[str, tuple[Callable[[Array], Array], Callable[[Array], Array]]] = {
+    "plain": (lambda x: x, lambda x: x),
+    "log": (np.log, np.exp),
+    "logit": (_logit, special.expit),
+}
+
+
+def t_interval(values: npt.ArrayLike, scale: Scale = "plain") -> Interval:
+    """Student's t interval of the mean, computed on a scale and carried back.
+
+    On "log" the point is the geometric mean. On "logit" it is the plain mean and the interval is stretched to hold it:
+    for shares between 0 and 1 with 3 to 5 values the logit interval covered the plain mean in 93 to 96 % of
+    simulations from Beta(9, 1), the plain scale in 89 %, because it ignores the wall at 1.
+    """
+    x = _finite(values)
+    forward, backward = SCALES[scale]
+    y = forward(x)
+    mean = float(y.mean())
+    reach = np.inf if x.size < 2 else float(stats.t.ppf((1 + LEVEL) / 2, x.size - 1) * stats.sem(y))
+    with np.errstate(over="ignore"):
+        low, point, high = (float(v) for v in backward(np.array([mean - reach, mean, mean + reach])))
+    return Interval(point, low, high) if scale != "logit" else Interval(point, low, high).widened(float(x.mean()))
+
+
+def bootstrap(values: npt.ArrayLike) -> Interval:
+    """BCa bootstrap interval of the mean (Efron 1987), for ten values or more; a constant sample is its own one."""
+    x = _finite(values)
+    point = float(x.mean())
+    if np.ptp(x) == 0:
+        return Interval(point, point, point)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", stats.DegenerateDataWarning)
+        found = stats.bootstrap(
+            (x,), np.mean, n_resamples=DRAWS, confidence_level=LEVEL, rng=np.random.default_rng(SEED)
+        )
+    low, high = float(found.confidence_interval.low), float(found.confidence_interval.high)
+    return t_interval(x) if np.isnan(low + high) else Interval(point, low, high).widened(point)
+
+
+def mean_interval(values: npt.ArrayLike, scale: Scale = "plain") -> Interval:
+    """Student's t under ten values, bootstrap from there on. On "log" both give the geometric mean."""
+    x = _finite(values)
+    if x.size < BOOTSTRAP_FROM:
+        return t_interval(x, scale)
+    if scale == "log":
+        return Interval(*(float(np.exp(v)) for v in bootstrap(np.log(x))))
+    return bootstrap(x)
+
+
+def wilson(successes: int, trials: int) -> Interval:
+    """Wilson score interval of a proportion (Wilson 1927)."""
+    found = stats.binomtest(successes, trials).proportion_ci(LEVEL, method="wilson")
+    return Interval(successes / trials, float(found.low), float(found.high))
+
+
+def slope(x: npt.ArrayLike, y: npt.ArrayLike) -> Slope:
+    """Ordinary least-squares slope of y on x, with the t interval of the slope.
+
+    Two points alone leave no residual, so nothing is known about the error: the interval is infinite.
+    """
+    horizontal, vertical = _finite(x), _finite(y)
+    if np.unique(horizontal).size < 2:
+        raise ValueError("a slope needs at least two different x; measure at more sizes")
+    freedom = horizontal.size - 2
+    fit = stats.linregress(horizontal, vertical)
+    exact = np.ptp(vertical) == 0  # scipy divides 0 by 0 on a flat line
+    point, error = float(fit.slope), np.inf if not freedom else 0.0 if exact else float(fit.stderr)
+    reach = float(stats.t.ppf((1 + LEVEL) / 2, freedom)) * error if freedom else np.inf
+    return Slope(Interval(point, point - reach, point + reach), error, freedom)
+
+
+def slope_draws(fit: Slope, generator: np.random.Generator) -> Array:
+    """DRAWS plausible true slopes: point + error x Student's t. An unknown error gives draws of huge spread."""
+    noise = generator.standard_t(max(fit.freedom, 1), DRAWS)
+    return fit.interval.point + noise * (fit.error if np.isfinite(fit.error) else 1e9)
+
+
+def percentiles(draws: Array, point: float) -> Interval:
+    """Central 95 % of simulated figures, stretched to hold the point."""
+    low, high = np.percentile(draws, [100 * (1 - LEVEL) / 2, 100 * (1 + LEVEL) / 2])
+    return Interval(point, float(low), float(high)).widened(point)
+
+
+def solved_share(weights: Sequence[float], solved: Sequence[int], runs: Sequence[int]) -> Interval:
+    """Weighted share of cells that a majority of runs solves; one entry per cell, weights sum to 1.
+
+    A cell's chance of solving is drawn from Beta(k + 1/2, m - k + 1/2), Jeffreys' posterior after k of m runs; a cell
+    counts in a draw when that chance exceeds one half. Few seeds therefore give a wide interval, however they fell.
+    """
+    w, k, m = (np.asarray(v, dtype=float) for v in (weights, solved, runs))
+    chance = np.random.default_rng(SEED).beta(k + 0.5, m - k + 0.5, size=(DRAWS, w.size))
+    return percentiles((chance > 0.5) @ w, float(w[k > m / 2].sum()))
+
+
+def combined_exponent(exponents: Array) -> Array:
+    """Geometric mean over the sources: (..., sources, draws) -> (..., draws). A negative exponent counts as 0."""
+    clipped = np.clip(exponents, 0, None)
+    return np.prod(clipped, axis=-2) ** (1 / clipped.shape[-2])
+
+
+def relative_exponent(own: Array, reference: Array) -> Array:
+    """Smallest ratio, over the axes, of an exponent to the best reference's.
+
+    own (axes, sources, draws); reference (families, axes, sources, draws); returns (draws,). Where the best is 0,
+    nobody scales and the ratio is 0.
+    """
+    mine, best = combined_exponent(own), combined_exponent(reference).max(axis=0)
+    return np.divide(mine, best, out=np.zeros_like(mine), where=best > 0).min(axis=0)
+
+
+def lag_weights(lags: Sequence[float]) -> Array:
+    """Weights, summing to 1, of ascending distinct lags by their spacing in log2; equal spacing, equal weights."""
+    x = np.log2(np.asarray(lags, dtype=float))
+    if x.size == 1:
+        return np.ones(1)
+    gaps = np.diff(x)
+    weights = (np.concatenate([gaps[:1], gaps]) + np.concatenate([gaps, gaps[-1:]])) / 2
+    return weights / weights.sum()
+
+
+def _finite(values: npt.ArrayLike) -> Array:
+    x = np.asarray(values, dtype=float).ravel()
+    if x.size == 0 or not np.isfinite(x).all():
+        raise ValueError("statistics need at least one value, all finite; drop failed trials before")
+    return x

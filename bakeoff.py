@@ -1,0 +1,231 @@
+"""Bakeoff: the front door. One file, one command a function; torch is imported only by commands that measure."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+
+PUBLISHED = Path("reports") / "published"
+ROWS = ("parallel", "long-range", "scalability", "speed", "interpretability", "state-tracking")
+INTERRUPTED = 130
+
+EXAMPLES = """\b
+Examples:
+  bakeoff table                              measure the table on this machine (about 10 minutes)
+  bakeoff table --published                  print the table that the maintainers measured
+  bakeoff table --architecture pkg.mod:Mine  your own layer as a further column
+  bakeoff table --only long-range            run one row only; finished trials are kept
+  bakeoff run smoke                          every kind of trial once, in a minute
+  bakeoff run full --seeds 10 --workers 8    hours; ctrl-C and the same command resumes
+  bakeoff report quick                       rebuild table and files from the records; needs no torch
+  bakeoff show 3f9c                          one trial: what it was, what it measured
+"""
+
+
+class Fault(click.ClickException):
+    """What the user can mend: one line, exit code 2."""
+
+    exit_code = 2
+
+    def show(self, file: Any = None) -> None:
+        click.echo(f"bakeoff: {self.message}", err=True)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}, epilog=EXAMPLES)
+@click.version_option(package_name="bakeoff")
+def main() -> None:
+    """Measure the interview table: Transformer, LSTM and 1D-CNN, matched, cell by cell, with intervals and verdicts."""
+
+
+def measuring(command: Callable[..., None]) -> Callable[..., None]:
+    """The options shared by every command that measures."""
+    options = [
+        click.option("--architecture", "architectures", multiple=True, metavar="PKG.MODULE:NAME",
+                     help="A column of your own: an Architecture class or instance. Repeatable."),
+        click.option("--device", default="cpu", show_default=True, help="cpu, cuda or cuda:N."),
+        click.option("--workers", type=click.IntRange(1), default=lambda: os.cpu_count() or 1,
+                     show_default="number of cores", help="Processes of one thread each; clocks always run alone."),
+        click.option("--resume/--fresh", default=True, show_default=True,
+                     help="Keep finished trials, or move them aside and start again."),
+        click.option("--only", multiple=True, metavar="ROW|TASK",
+                     help=f"Run only this row ({', '.join(ROWS)}) or task; the rest prints `not run`. Repeatable."),
+        click.option("--seeds", type=click.IntRange(1), help="Report seeds per learning cell.  [default: the study's]"),
+        click.option("--minutes", type=click.FloatRange(0, min_open=True),
+                     help="Start no trial after this; what is left prints `not run`.  [default: the study's]"),
+        click.option("--reports", type=click.Path(path_type=Path), default=Path("reports"), show_default=True,
+                     help="Where the folder of the study is made."),
+    ]  # fmt: skip
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+@main.command(epilog="\b\nExamples:\n  bakeoff table\n  bakeoff table --published\n  bakeoff table --seeds 5 --fresh")
+@click.option("--published", is_flag=True, help="Print the committed tables instead, and say whose they are.")
+@measuring
+@click.pass_context
+def table(context: click.Context, published: bool, **options: Any) -> None:
+    """Run the quick study on this machine and print the table. Runs again in seconds: finished trials are kept."""
+    if not published:
+        return measure("quick", **options)
+    given = [name for name in options if context.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT]
+    if given:
+        raise Fault(
+            f"--published measures nothing, so --{given[0].rstrip('s')} has no meaning with it: drop one of the two"
+        )
+    print_published()
+
+
+@main.command(
+    epilog="\b\nExamples:\n  bakeoff run smoke\n  bakeoff run quick --device cuda\n  bakeoff run full --workers 8"
+)
+@click.argument("study")
+@measuring
+def run(study: str, **options: Any) -> None:
+    """Run a STUDY (see `bakeoff list`) and print its table."""
+    measure(study, **options)
+
+
+@main.command(epilog="\b\nExample:\n  bakeoff report quick")
+@click.argument("study")
+@click.option("--reports", type=click.Path(path_type=Path), default=Path("reports"), show_default=True,
+              help="Where the folder of the study is.")  # fmt: skip
+def report(study: str, reports: Path) -> None:
+    """Rebuild table, verdicts and measurements of a STUDY, or of a run folder, from its records. Needs no torch."""
+    folder = Path(study) if (Path(study) / "plan.json").exists() else reports / study
+    if not (folder / "plan.json").exists():
+        raise Fault(f"nothing was run in {folder}: `bakeoff run {study}` makes it, `bakeoff list` names the studies")
+    write_report(folder)
+
+
+@main.command(name="list")
+def list_() -> None:
+    """List studies, architectures, tasks and rows."""
+    needs_torch()
+    from rich.console import Console
+
+    from bench.catalogue import show_catalogue
+
+    show_catalogue(Console(highlight=False))
+
+
+@main.command(epilog="\b\nExample:\n  bakeoff show 3f9c")
+@click.argument("id")
+@click.option("--reports", type=click.Path(path_type=Path), default=Path("reports"), show_default=True,
+              help="Where the folders of the studies are.")  # fmt: skip
+def show(id: str, reports: Path) -> None:
+    """Show the trial whose ID starts so: its configuration, its machine, its measurements."""
+    from analysis.trials import find_trials, show_trial
+
+    with faults():
+        found = find_trials(reports, id)
+    if len(found) != 1:
+        several = ", ".join(sorted(record.id for _, record in found)[:5])
+        raise Fault(
+            f"several trials start with {id!r}: {several}" if found else f"no trial in {reports}/ starts with {id!r}"
+        )
+    show_trial(*found[0])
+
+
+def measure(study: str, *, architectures: tuple[str, ...], device: str, workers: int, resume: bool,
+            only: tuple[str, ...], seeds: int | None, minutes: float | None, reports: Path) -> None:  # fmt: skip
+    """Run what is missing of a study, then write and print its report."""
+    needs_torch()
+    from rich.console import Console
+
+    from bench.options import make_plan, make_wanted
+    from bench.progress import ProgressWatcher
+    from bench.runner import Run, set_aside
+
+    console = Console(highlight=False)
+    sys.path.insert(0, os.getcwd())  # a stranger's module lies where the user stands
+    signal.signal(signal.SIGTERM, lambda *_: (_ for _ in ()).throw(KeyboardInterrupt()))
+    with faults():
+        plan = make_plan(study, architectures, device, seeds, minutes)
+        wanted = make_wanted(only, plan)
+        folder = reports / plan.study.name
+        if not resume and (aside := set_aside(folder)):
+            console.print(f"earlier records are kept in {aside}")
+        with ProgressWatcher(console) as watcher:
+            going = Run(plan, folder, watcher, workers, wanted, f"left out by --only {' '.join(only)}", command_line())
+            try:
+                going.execute()
+            except KeyboardInterrupt:
+                watcher.progress.stop()
+                console.print(
+                    f"stopped: {len(going.results)} finished trials are kept in {folder}; the same command goes on"
+                )
+                raise SystemExit(INTERRUPTED) from None
+        console.print(f"{watcher.new} trials run, {len(going.results)} on file, {watcher.cpu_seconds:.0f} CPU-seconds")
+    write_report(folder)
+
+
+def write_report(folder: Path) -> None:
+    """Judge the records of a folder, write its files, print its table."""
+    from rich.console import Console
+
+    from analysis import report as judgement
+    from analysis import table as layout
+
+    with faults():
+        verdicts = judgement.write(folder)
+        layout.render(verdicts, Console(highlight=False))
+        click.echo(f"written: {', '.join(str(folder / name) for name in judgement.FILES)}")
+
+
+def print_published() -> None:
+    """Print every committed table, each with the machine that it was measured on."""
+    root = next((p for p in (PUBLISHED, Path(__file__).resolve().parent / PUBLISHED) if p.is_dir()), None)
+    folders = sorted(p.parent for p in root.glob("*/*/verdicts.json")) if root else []
+    if not folders:
+        raise Fault("no published table in this copy: run `bakeoff table` to measure your own")
+    import json
+
+    from rich.console import Console
+
+    from analysis import table as layout
+
+    for folder in folders:
+        click.echo(f"published by the maintainers, measured on their machine {folder.parent.name!r}, not on yours:")
+        layout.render(json.loads((folder / "verdicts.json").read_text()), Console(highlight=False))
+
+
+def needs_torch() -> None:
+    """Say how to get torch instead of showing a traceback."""
+    try:
+        import torch  # noqa: F401
+    except ModuleNotFoundError:
+        raise Fault(
+            "measuring needs torch, which is not installed: `pip install torch`, then `pip install -e '.[measure]'`"
+        ) from None
+
+
+def command_line() -> str:
+    """The command as it was typed, for the record."""
+    return " ".join(["bakeoff", *sys.argv[1:]])
+
+
+@contextlib.contextmanager
+def faults() -> Iterator[None]:
+    """Turn what a user can mend into one line and exit code 2; programming errors keep their traceback."""
+    from bench.records import RecordsError
+
+    try:
+        yield
+    except (RecordsError, ValueError) as error:
+        raise Fault(str(error)) from None
+    except OSError as error:
+        raise Fault(
+            f"{error.filename or 'file'}: {error.strerror}: free space, or choose a writable --reports folder"
+        ) from None
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,41 @@
+"""What there is: studies, architectures, tasks and rows, for `bakeoff list`."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.table import Table
+
+from bench.planning import ROWS
+from bench.studies import STUDIES
+from bench.tasks import TASKS
+from models import ARCHITECTURES, FAMILIES
+
+
+def show_catalogue(console: Console) -> None:
+    """Print every table of what exists."""
+    studies = _grid("study", "what it is for")
+    for study in STUDIES.values():
+        studies.add_row(study.name, study.purpose)
+    architectures = _grid("architecture", "family", "role")
+    plain = {family.plain for family in FAMILIES.values()}
+    for architecture in ARCHITECTURES.values():
+        role = "plain" if architecture.name in plain else ""
+        best = any(architecture.name in family.candidates for family in FAMILIES.values())
+        architectures.add_row(
+            architecture.name,
+            architecture.family,
+            " and ".join(filter(None, (role, "candidate for best" if best else ""))),
+        )
+    tasks = _grid("task", "speaks for", "what it asks")
+    for task in TASKS.values():
+        tasks.add_row(task.name, task.measures, (task.__doc__ or "").partition("\n")[0])
+    for grid in (studies, architectures, tasks):
+        console.print(grid)
+    console.print(f"rows: {', '.join(row.replace(' ', '-') for row in ROWS)}")
+
+
+def _grid(*columns: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for number, column in enumerate(columns):
+        table.add_column(column, no_wrap=number == 0)
+    return table

@@ -1,0 +1,69 @@
+"""From what the user typed to a plan; everything that cannot be is a ValueError of one line."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from bench.machine import device_problem
+from bench.planning import ROWS, Plan, Planned
+from bench.studies import STUDIES
+from bench.trial import DEVELOPMENT, Learn
+from models import ARCHITECTURES, find
+from models.architecture import Architecture
+
+
+def make_plan(study: str, architectures: Sequence[str], device: str, seeds: int | None, minutes: float | None) -> Plan:
+    """Fill a named study with the user's options. Raises ValueError for whatever is unknown or unusable."""
+    if study not in STUDIES:
+        raise ValueError(unknown("study", study, STUDIES))
+    if problem := device_problem(device):
+        raise ValueError(problem)
+    chosen = STUDIES[study]
+    if seeds is not None:
+        chosen = replace(chosen, seeds=seeds)
+    if minutes is not None:
+        chosen = replace(chosen, minutes=minutes)
+    strangers = tuple(_stranger(name, chosen.core_parameters[0]) for name in dict.fromkeys(architectures))
+    return Plan(study=chosen, device=device, strangers=strangers)
+
+
+def make_wanted(only: Sequence[str], plan: Plan) -> Callable[[Planned], bool]:
+    """What `--only` lets through. Development trials come along wherever a learning rate must be chosen."""
+    tasks = {c.task.name for c in plan.study.cells} | {s.task.name for s in plan.study.sources}
+    names = {row.replace(" ", "-"): row for row in ROWS} | {task: task for task in tasks}
+    for name in only:
+        if name not in names:
+            raise ValueError(unknown("row or task", name, names))
+    if not only:
+        return lambda planned: True
+    chosen = {names[name] for name in only}
+    learning = chosen - {"parallel", "speed"}
+
+    def wanted(planned: Planned) -> bool:
+        trial = planned.trial
+        if isinstance(trial, Learn) and trial.split == DEVELOPMENT:
+            scaling = trial.task.measures == "scaling"
+            return bool(learning & {"scalability", trial.task.name} if scaling else learning - {"scalability"})
+        return bool(chosen & set(planned.rows)) or (isinstance(trial, Learn) and trial.task.name in chosen)
+
+    return wanted
+
+
+def unknown(kind: str, name: str, known: Sequence[str] | dict[str, object]) -> str:
+    """One line for a name that is not in a table, with the closest ones that are."""
+    close = difflib.get_close_matches(name, list(known), n=3)
+    hint = f"did you mean {' or '.join(close)}?" if close else f"there are: {', '.join(known)}"
+    return f"unknown {kind} {name!r}: {hint}"
+
+
+def _stranger(name: str, core_parameters: int) -> Architecture:
+    """A user's architecture, checked before anything is measured."""
+    from bench.contract import check_architecture
+
+    if name in ARCHITECTURES:
+        raise ValueError(f"{name} is in the table already: --architecture takes your own, as package.module:Name")
+    architecture = find(name)
+    check_architecture(replace(architecture, core_parameters=core_parameters))
+    return architecture

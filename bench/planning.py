@@ -1,0 +1,240 @@
+"""From a study to trials, in three stages; each stage may look at the results of those before it.
+
+1. structure and speed: traces and clocks, which depend on nothing;
+2. development: every variant over the same grid of learning rates, on development seeds;
+3. report: every cell at the rate that its variant chose, on report seeds.
+
+A stage is a pure function of the results so far, so a run that is resumed plans exactly what the first one planned.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from statistics import median
+from typing import Any
+
+from bench.selection import Choice, Results, choose_best, choose_rates
+from bench.studies import Cell, Source, Study
+from bench.trial import (
+    CORE_PARAMETERS,
+    DEVELOPMENT,
+    REPORT,
+    TRAINING_FLOPS,
+    TRAINING_TIME,
+    Clock,
+    Explain,
+    Learn,
+    Recipe,
+    Trace,
+    Trial,
+)
+from models import ARCHITECTURES, FAMILIES
+from models.architecture import Architecture
+from models.budget import solve
+from models.cost import train_step_flops
+
+PARALLEL, LONG_RANGE, SCALABILITY = "parallel", "long range", "scalability"
+SPEED, INTERPRETABILITY, STATE_TRACKING = "speed", "interpretability", "state tracking"
+ROWS = (PARALLEL, LONG_RANGE, SCALABILITY, SPEED, INTERPRETABILITY, STATE_TRACKING)
+REFERENCE = "transformer-sinusoidal"
+"""The architecture whose FLOPs and time the other regimes match."""
+DEVELOPMENT_SEED = 1000
+"""Development seeds start here; report seeds start at 0."""
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A trial and the rows that it speaks for."""
+
+    trial: Trial
+    rows: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """An entry of the plan's `trials`."""
+        lag = self.trial.task.lag if isinstance(self.trial, Learn) else None
+        return {"id": self.trial.id, "trial": self.trial.to_json(), "rows": list(self.rows), "lag": lag}
+
+
+Stage = Callable[[Results], list[Planned]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """A study with the user's options filled in."""
+
+    study: Study
+    device: str = "cpu"
+    strangers: tuple[Architecture, ...] = ()
+
+    @property
+    def architectures(self) -> tuple[Architecture, ...]:
+        """All variants at the study's first budget, strangers last."""
+        budget = self.study.core_parameters[0]
+        return tuple(replace(a, core_parameters=budget) for a in (*ARCHITECTURES.values(), *self.strangers))
+
+    @property
+    def stages(self) -> tuple[Stage, ...]:
+        """The stages in order."""
+        return (self.structure_and_speed, self.development, self.report)
+
+    def structure_and_speed(self, results: Results) -> list[Planned]:
+        """Clocks first, while nothing has heated the machine, then traces."""
+        study = self.study
+        clocks: list[Trial] = [
+            Clock(
+                architectures=self.architectures,
+                length=length,
+                tokens=study.clock_tokens,
+                samples=study.clock_samples,
+                replicate=replicate,
+                device=self.device,
+            )
+            for replicate in range(study.clock_replicates)
+            for length in study.clock_lengths
+        ]
+        traces: list[Trial] = [Trace(architecture=a, length=n) for a in self.architectures for n in study.trace_lengths]
+        return [Planned(t, (SPEED,)) for t in clocks] + [Planned(t, (PARALLEL,)) for t in traces]
+
+    def development(self, results: Results) -> list[Planned]:
+        """Every variant gets every learning rate on every development cell and seed."""
+        study, planned = self.study, []
+        for rate in study.learning_rates:
+            for number in range(study.development_seeds):
+                seed = DEVELOPMENT_SEED + number
+                for architecture in self.architectures:
+                    for cell in study.cells:
+                        if cell.development:
+                            planned.append(self._cell(architecture, cell, rate, seed, DEVELOPMENT))
+                    for source in study.sources:
+                        planned.append(self._source(architecture, source, rate, seed, 0, DEVELOPMENT))
+        return planned
+
+    def report(self, results: Results) -> list[Planned]:
+        """The cells that are reported: only the plain and the best variant of each family, and every stranger."""
+        planned = []
+        names = self._reported(results)
+        for cell in self.study.cells:
+            for seed in range(self.study.seeds):
+                for name in names:
+                    planned += self._reported_cell(name, cell, seed, results)
+        for source in self.study.sources:
+            for seed in range(self.study.seeds):
+                for name in names:
+                    planned += self._reported_source(name, source, seed, results)
+        return planned
+
+    def learning_rates(self, results: Results, row: str) -> dict[str, Choice]:
+        """The choice of each variant for the long-range cells or for the sources."""
+        development = self.development(results)
+        return choose_rates([p.trial for p in development if row in p.rows and isinstance(p.trial, Learn)], results)
+
+    def columns(self, results: Results) -> list[dict[str, Any]]:
+        """The columns of the table, each with its plain and its best variant."""
+        choices = self.learning_rates(results, LONG_RANGE)
+        columns = []
+        for name, family in FAMILIES.items():
+            best = choose_best(family.candidates, choices)
+            merits = ", ".join(f"{c} {choices[c].merit:.2f}" for c in family.candidates)
+            reason = f"development merit {merits}" if len(family.candidates) > 1 else "the only candidate"
+            columns.append(
+                {"title": family.title, "family": name, "plain": family.plain, "best": best, "best_reason": reason}
+            )
+        for stranger in self.strangers:
+            name = stranger.name
+            columns.append({"title": name, "family": name, "plain": name, "best": name, "best_reason": "as given"})
+        return columns
+
+    def selection(self, results: Results) -> list[dict[str, Any]]:
+        """Every learning rate that was chosen, for the plan file."""
+        return [
+            {"row": row, **asdict(choice)}
+            for row in (LONG_RANGE, SCALABILITY)
+            for choice in self.learning_rates(results, row).values()
+        ]
+
+    def _reported(self, results: Results) -> list[str]:
+        columns = self.columns(results)
+        return list(dict.fromkeys(name for column in columns for name in (column["best"], column["plain"])))
+
+    def _reported_cell(self, name: str, cell: Cell, seed: int, results: Results) -> list[Planned]:
+        rate = self.learning_rates(results, LONG_RANGE)[name].learning_rate
+        planned = []
+        for budget in self.study.core_parameters:
+            architecture = replace(self._find(name), core_parameters=budget)
+            for regime in self.study.regimes:
+                steps = self._steps(architecture, cell, regime, results)
+                planned.append(self._cell(architecture, replace(cell, steps=steps), rate, seed, REPORT, regime))
+        return planned
+
+    def _reported_source(self, name: str, source: Source, seed: int, results: Results) -> list[Planned]:
+        rate = self.learning_rates(results, SCALABILITY)[name].learning_rate
+        architecture = self._find(name)
+        by_data = [self._source(architecture, source, rate, seed, tokens, REPORT) for tokens in source.data_tokens]
+        by_size = [
+            self._source(replace(architecture, core_parameters=size), source, rate, seed, 0, REPORT)
+            for size in source.core_parameters
+        ]
+        return by_data + by_size
+
+    def _find(self, name: str) -> Architecture:
+        return next(a for a in self.architectures if a.name == name)
+
+    def _cell(
+        self, architecture: Architecture, cell: Cell, rate: float, seed: int, split: str, regime: str = CORE_PARAMETERS
+    ) -> Planned:
+        kind = Explain if cell.explain else Learn
+        trial = kind(
+            architecture=architecture,
+            task=cell.task,
+            recipe=Recipe(learning_rate=rate, steps=cell.steps, batch_size=cell.batch_size),
+            seed=seed,
+            split=split,
+            device=self.device,
+            regime=regime,
+        )
+        # State tracking is a row of its own, but its development cells help to choose the rate like any other.
+        row = STATE_TRACKING if cell.task.measures == STATE_TRACKING and split == REPORT else LONG_RANGE
+        return Planned(trial, (row, INTERPRETABILITY) if cell.explain else (row,))
+
+    def _source(
+        self, architecture: Architecture, source: Source, rate: float, seed: int, data_tokens: int, split: str
+    ) -> Planned:
+        recipe = Recipe(learning_rate=rate, steps=source.steps, batch_size=source.batch_size, patience=source.patience)
+        trial = Learn(
+            architecture=architecture,
+            task=source.task,
+            recipe=recipe,
+            seed=seed,
+            split=split,
+            device=self.device,
+            data_tokens=data_tokens,
+        )
+        return Planned(trial, (SCALABILITY,))
+
+    def _steps(self, architecture: Architecture, cell: Cell, regime: str, results: Results) -> int:
+        """The step cap that spends what the reference spends: as many steps, FLOPs, or seconds."""
+        reference = replace(self._find(REFERENCE), core_parameters=architecture.core_parameters)
+        if regime == TRAINING_FLOPS:
+            interface = cell.task.interface
+            spent, allowed = (train_step_flops(a, solve(a, interface), interface) for a in (architecture, reference))
+            ratio = allowed / spent
+        elif regime == TRAINING_TIME:
+            ratio = self._seconds(REFERENCE, cell, results) / self._seconds(architecture.name, cell, results)
+        else:
+            ratio = 1.0
+        return max(1, round(cell.steps * ratio))
+
+    def _seconds(self, name: str, cell: Cell, results: Results) -> float:
+        """Median seconds per step from the clock trials at the length nearest to the cell's."""
+        clocks = [p.trial for p in self.structure_and_speed(results) if isinstance(p.trial, Clock)]
+        nearest = min({c.length for c in clocks}, key=lambda n: abs(n - cell.task.length))
+        found = [
+            m.value
+            for c in clocks
+            if c.length == nearest and c.id in results
+            for m in results[c.id].measurements
+            if m.metric == "seconds_per_step" and m.subject == name
+        ]
+        # Before the clocks have run there is nothing to match; the stage is planned again when they have.
+        return median(found) if found else 1.0

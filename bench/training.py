@@ -1,0 +1,165 @@
+"""Learn trials: train one model on one task, to solved or to the step cap, and say what it cost.
+
+Three streams never meet: the model learns on `train`, the loop watches `development`, and only sequences of `test`,
+each used once, can call a task solved.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+import time
+from dataclasses import dataclass, field
+
+import torch
+from torch import nn
+
+from bench.records import Measurement
+from bench.tasks.task import Batch, Task, stream
+from bench.trial import Learn, Recipe
+from models.architecture import SequenceModel, count_parameters
+
+SOLVED = 0.95
+"""Share of the way from the chance floor to perfect at which a task counts as solved."""
+
+
+@dataclass
+class Trained:
+    """A trained model and what was measured on the way."""
+
+    model: SequenceModel
+    measurements: list[Measurement] = field(default_factory=list)
+    solved: bool = False
+    diverged_at: int = 0
+    """Step at which the loss was no longer finite; 0 when it always was."""
+
+    def note(self, metric: str, value: float, step: int | None = None) -> None:
+        """Add one measurement."""
+        self.measurements.append(Measurement(metric, float(value), step=step))
+
+
+def train(trial: Learn) -> Trained:
+    """Run one learn trial. Bit-reproducible on the CPU with one thread."""
+    task, recipe = trial.task, trial.recipe
+    model = trial.architecture.build(task.interface, seed=trial.seed).to(trial.device)
+    trained = Trained(model)
+    trained.note("core_parameters", count_parameters(model.core))
+    trained.note("total_parameters", count_parameters(model))
+    draw = _Supply(trial)
+    watch = task.sample(recipe.evaluation_sequences, stream("development", trial.seed)).to(trial.device)
+    if task.measures == "scaling":
+        _train_for_loss(trained, task, recipe, draw, watch, trial)
+    else:
+        _train_to_solved(trained, task, recipe, draw, watch, trial)
+    return trained
+
+
+def _train_to_solved(trained: Trained, task: Task, recipe: Recipe, draw: _Supply, watch: Batch, trial: Learn) -> None:
+    """Stop as soon as fresh test sequences confirm what the development sequences suggest."""
+    test, test_score, best, cpu_seconds, step = stream("test", trial.seed), math.nan, -math.inf, 0.0, 0
+    for step, seconds in _steps(trained, task, recipe, draw):
+        cpu_seconds += seconds
+        if step % recipe.evaluate_every and step != recipe.steps:
+            continue
+        score = task.score(evaluate(trained.model, task, watch))
+        trained.note("score", score, step)
+        best = max(best, score)
+        if score >= SOLVED:
+            test_score = task.score(evaluate(trained.model, task, _fresh(task, recipe, test, trial.device)))
+            if test_score >= SOLVED:
+                trained.solved = True
+                trained.note("steps_to_solve", step)
+                break
+    if not trained.solved and not trained.diverged_at:
+        test_score = task.score(evaluate(trained.model, task, _fresh(task, recipe, test, trial.device)))
+    trained.note("solved", trained.solved)
+    trained.note("steps", step)
+    trained.note("best_score", best)
+    trained.note("test_score", test_score)
+    trained.note("training_cpu_seconds", cpu_seconds)
+
+
+def _train_for_loss(trained: Trained, task: Task, recipe: Recipe, draw: _Supply, watch: Batch, trial: Learn) -> None:
+    """Use the whole budget, then go back to the weights with the best development loss and test those once."""
+    best, best_step, cpu_seconds, step = math.inf, 0, 0.0, 0
+    weights = copy.deepcopy(trained.model.state_dict())
+    for step, seconds in _steps(trained, task, recipe, draw):
+        cpu_seconds += seconds
+        if step % recipe.evaluate_every and step != recipe.steps:
+            continue
+        loss = evaluate(trained.model, task, watch)
+        trained.note("development_loss_nats", loss, step)
+        if loss < best:
+            best, best_step, weights = loss, step, copy.deepcopy(trained.model.state_dict())
+        elif recipe.patience and step - best_step >= recipe.patience * recipe.evaluate_every:
+            break
+    trained.model.load_state_dict(weights)
+    loss = evaluate(trained.model, task, _fresh(task, recipe, stream("test", trial.seed), trial.device, factor=4))
+    trained.note("test_loss_nats", loss)
+    trained.note("excess_loss_nats", loss - task.perfect)
+    trained.note("test_score", task.score(loss))
+    trained.note("steps", step)
+    trained.note("best_step", best_step)
+    trained.note("training_cpu_seconds", cpu_seconds)
+
+
+def _steps(trained: Trained, task: Task, recipe: Recipe, draw: _Supply):
+    """Training steps, yielding (step, CPU seconds of the step, data included); ends early when the loss is not finite."""
+    optimiser = make_optimiser(trained.model, recipe)
+    for step in range(1, recipe.steps + 1):
+        start = time.process_time()
+        for group in optimiser.param_groups:
+            group["lr"] = recipe.learning_rate * min(1.0, step / recipe.warmup_steps)
+        loss = training_step(trained.model, task, draw.batch(), optimiser, recipe.clip_norm)
+        yield step, time.process_time() - start
+        # Looking at the loss waits for the device, so it is looked at only now and then.
+        if step % recipe.evaluate_every == 0 and not math.isfinite(loss.item()):
+            trained.diverged_at = step
+            return
+
+
+def make_optimiser(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+    """AdamW (Loshchilov and Hutter 2019), the fused kernel, the same for every family."""
+    betas = (recipe.beta1, recipe.beta2)
+    return torch.optim.AdamW(
+        model.parameters(), lr=recipe.learning_rate, betas=betas, weight_decay=recipe.weight_decay, fused=True
+    )
+
+
+def training_step(
+    model: nn.Module, task: Task, batch: Batch, optimiser: torch.optim.Optimizer, clip_norm: float
+) -> torch.Tensor:
+    """One whole step: forward, loss, backward, clip, update. Returns the loss, still on its device."""
+    loss = task.loss(model(batch.inputs), batch)
+    optimiser.zero_grad(set_to_none=True)
+    loss.backward()
+    nn.utils.clip_grad_norm_(model.parameters(), clip_norm)
+    optimiser.step()
+    return loss.detach()
+
+
+@torch.no_grad()
+def evaluate(model: nn.Module, task: Task, batch: Batch) -> float:
+    """The task's metric on one batch."""
+    return task.metric(model(batch.inputs), batch)
+
+
+def _fresh(task: Task, recipe: Recipe, generator: torch.Generator, device: str, factor: int = 1) -> Batch:
+    return task.sample(recipe.evaluation_sequences * factor, generator).to(device)
+
+
+class _Supply:
+    """Training batches of one trial: drawn afresh, or with replacement from a pool of `data_tokens` tokens."""
+
+    def __init__(self, trial: Learn) -> None:
+        self.task, self.size, self.device = trial.task, trial.recipe.batch_size, trial.device
+        self.generator = stream("train", trial.seed)
+        self.pool: Batch | None = None
+        if trial.data_tokens:
+            self.pool = self.task.sample(max(1, trial.data_tokens // self.task.length), self.generator)
+
+    def batch(self) -> Batch:
+        if self.pool is None:
+            return self.task.sample(self.size, self.generator).to(self.device)
+        chosen = torch.randint(len(self.pool.inputs), (self.size,), generator=self.generator)
+        return Batch(*(part[chosen] for part in self.pool)).to(self.device)

@@ -1,0 +1,129 @@
+"""What can be run: four kinds of trial, each a frozen dataclass whose canonical JSON is its identity."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from functools import cached_property
+from typing import Any, ClassVar
+
+from bench.records import trial_id
+from bench.tasks.task import Task
+from models.architecture import Architecture
+
+DEVELOPMENT, REPORT = "development", "report"
+CORE_PARAMETERS, TRAINING_FLOPS, TRAINING_TIME = "core parameters", "training FLOPs", "training time"
+REGIMES = (CORE_PARAMETERS, TRAINING_FLOPS, TRAINING_TIME)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """How a model is trained: the same for every family but for the learning rate, which each family chooses.
+
+    AdamW with linear warm-up, then a constant rate, and clipped gradients. `steps` is a cap, never a time.
+    """
+
+    learning_rate: float = 3e-3
+    steps: int = 600
+    batch_size: int = 32
+    warmup_steps: int = 50
+    weight_decay: float = 0.01
+    beta1: float = 0.9
+    beta2: float = 0.98
+    clip_norm: float = 1.0
+    evaluate_every: int = 25
+    evaluation_sequences: int = 256
+    patience: int = 0
+    """Evaluations without a better development loss before a scaling trial stops; 0 is never."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trial:
+    """One experiment on one configuration. The seed is part of the identity; commit and machine belong to the record."""
+
+    kind: ClassVar[str] = ""
+
+    device: str = "cpu"
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data, nested by field; what `id` hashes and what a record carries."""
+        return {"kind": self.kind} | {f.name: _plain(getattr(self, f.name)) for f in fields(self)}
+
+    @cached_property
+    def id(self) -> str:
+        """First 12 hex digits of the hash of `to_json`."""
+        return trial_id(self.to_json())
+
+    def __str__(self) -> str:
+        return self.kind
+
+
+@dataclass(frozen=True, kw_only=True)
+class Learn(Trial):
+    """Train one model on one task, to solved or to the step cap."""
+
+    kind: ClassVar[str] = "learn"
+
+    architecture: Architecture
+    task: Task
+    recipe: Recipe = field(default_factory=Recipe)
+    seed: int = 0
+    split: str = REPORT
+    """`development` trials choose learning rates, variants and methods; only `report` trials are reported."""
+    data_tokens: int = 0
+    """Size of the training pool in tokens; 0 draws fresh data at every step."""
+    regime: str = CORE_PARAMETERS
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.architecture.name} {self.task.name} {self.task.length}, seed {self.seed}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Explain(Learn):
+    """A `Learn` trial whose solved model is then asked for explanations: accuracy and explanation from one model."""
+
+    kind: ClassVar[str] = "explain"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trace(Trial):
+    """Span, work, path, reach, FLOPs and bytes of one architecture at one length: exact, no seed decides anything."""
+
+    kind: ClassVar[str] = "trace"
+
+    architecture: Architecture
+    length: int
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.architecture.name} {self.length}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Clock(Trial):
+    """Whole training steps of all architectures, interleaved at random in one process that has the machine to itself."""
+
+    kind: ClassVar[str] = "clock"
+
+    architectures: tuple[Architecture, ...]
+    length: int
+    tokens: int = 1024
+    """Tokens in a batch: batch size times length."""
+    samples: int = 15
+    replicate: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.kind} {len(self.architectures)} architectures {self.length}, replicate {self.replicate}"
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Architecture):
+        return asdict(value)
+    if isinstance(value, Task):
+        return {"name": value.name} | asdict(value)
+    if isinstance(value, Recipe):
+        return asdict(value)
+    if isinstance(value, tuple):
+        return [_plain(v) for v in value]
+    if isinstance(value, Mapping) or callable(value):
+        raise TypeError(f"{value!r} cannot be part of a trial: its identity would not be stable")
+    return value

@@ -1,0 +1,155 @@
+"""The sequence CNN: residual blocks of causal, dilated convolution (Bai et al. 2018, section 3), normalised before."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from models.architecture import Architecture, Interface, Size, spread
+
+SMALLEST_WIDTH = 8
+
+
+def receptive_field(kernel_size: int, layers: int) -> int:
+    """Positions that the last output sees, with dilations 1, 2, 4, ... (Bai et al. 2018, section 3.2)."""
+    return 1 + (kernel_size - 1) * (2**layers - 1)
+
+
+def covering_layers(kernel_size: int, length: int) -> int:
+    """The least number of layers, at least one, whose receptive field covers `length` positions."""
+    return next(layers for layers in itertools.count(1) if receptive_field(kernel_size, layers) >= length)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CNN(Architecture):
+    """Dilated causal CNN, just deep enough to see the whole length: it is told the length by its depth.
+
+    The second knob is the convolution channels summed over the layers, D per layer by nature. Covering has a price
+    where the length just exceeds a receptive field: with k = 3 and L a power of two, the last layer's farthest tap
+    lies exactly L back and meets padding only (one tap of 18 at L = 64). Those weights stay in the count.
+    """
+
+    kernel_size: int = 3
+    """k, taps of each convolution."""
+
+    def __post_init__(self) -> None:
+        if self.kernel_size < 2:
+            raise ValueError(f"kernel_size must be at least 2, or no depth covers the length; got {self.kernel_size}")
+
+    def core(self, size: Size, interface: Interface) -> CNNCore:
+        """The stack of blocks: (B, L, D) -> (B, L, D)."""
+        return CNNCore(self.kernel_size, size, covering_layers(self.kernel_size, interface.length))
+
+    def natural_inner(self, width: int, interface: Interface) -> int:
+        """As many channels as the embedding is wide, in each layer."""
+        return width * covering_layers(self.kernel_size, interface.length)
+
+    def is_valid_width(self, width: int) -> bool:
+        """At least 8 channels, so that every layer keeps some."""
+        return width >= SMALLEST_WIDTH
+
+    def closed_parameters(self, size: Size, interface: Interface) -> int:
+        """Trainable numbers of the core in closed form."""
+        width, inner = size
+        layers = covering_layers(self.kernel_size, interface.length)
+        return inner * ((self.kernel_size + 1) * width + 1) + layers * 3 * width + 2 * width
+
+    def closed_flops(self, size: Size, interface: Interface) -> int:
+        """FLOPs of the core's forward pass over one sequence of L positions, padding counted."""
+        return 2 * interface.length * size.inner * size.width * (self.kernel_size + 1)
+
+
+class Block(nn.Module):
+    """x + out(GELU(convolve(norm x))): a causal dilated convolution, then a 1 x 1 convolution."""
+
+    norm: nn.LayerNorm
+
+    def __init__(self, width: int, inner: int, kernel_size: int, dilation: int) -> None:
+        super().__init__()
+        self.reach = (kernel_size - 1) * dilation
+        self.norm = nn.LayerNorm(width)
+        self.convolution = nn.Conv1d(width, inner, kernel_size, dilation=dilation)
+        self.out = nn.Linear(inner, width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, L, D) -> (B, L, D)."""
+        return x + self.out(F.gelu(self.convolve(self.norm(x))))
+
+    def convolve(self, normed: Tensor) -> Tensor:
+        """(B, L, D) -> pre-activations (B, L, inner); zeros on the left, so that nothing comes from the future."""
+        return self.convolution(F.pad(normed.transpose(1, 2), (self.reach, 0))).transpose(1, 2)
+
+    def frozen(self, normed: Tensor) -> Tensor:
+        """The residual branch as an affine map: GELU is z * Phi(z), and its gate Phi(z) does not differentiate."""
+        z = self.convolve(normed)
+        return self.out(z * torch.special.ndtr(z.detach()))
+
+
+class CNNCore(nn.Module):
+    """The blocks between embedding and read-out, dilations 1, 2, 4, ..."""
+
+    blocks: Sequence[Block]
+
+    def __init__(self, kernel_size: int, size: Size, layers: int) -> None:
+        super().__init__()
+        self.out_width = size.width
+        self.blocks = nn.ModuleList(  # type: ignore[assignment]
+            Block(size.width, inner, kernel_size, 2**layer) for layer, inner in enumerate(spread(size.inner, layers))
+        )
+        self.norm = nn.LayerNorm(size.width)
+
+    def forward(self, embeddings: Tensor) -> Tensor:
+        """(B, L, D) -> (B, L, D)."""
+        x = embeddings
+        for block in self.blocks:
+            x = block(x)
+        return self.norm(x)
+
+    def intrinsic(self, embeddings: Tensor, readout: nn.Module) -> dict[str, Tensor]:
+        """Class-activation maps (Zhou et al. 2016, section 2), each (B, L): the size of what a position contributes.
+
+        A negative contribution argues against the predicted class and is as relevant as a positive one, so
+        the absolute value is given; `contributions` has the signs.
+        """
+        return {method: signed.abs() for method, signed in self.contributions(embeddings, readout).items()}
+
+    def contributions(self, embeddings: Tensor, readout: nn.Module) -> dict[str, Tensor]:
+        """What each position adds to the predicted class's logit at the last position; signed, each (B, L).
+
+        With the GELU gates and the deviations of the layer normalisations held at their values, the logit is
+        an affine function of the inputs, so input times gradient splits it exactly, but for the bias terms.
+        "cam" splits over the taps of the last block, its identity path counting for the last position;
+        "cam-through" splits over the embeddings, through all blocks.
+        """
+        with torch.no_grad():
+            below = embeddings
+            for block in self.blocks[:-1]:
+                below = block(below)
+            normed = self.blocks[-1].norm(below)
+        embeddings, below, normed = (x.detach().requires_grad_() for x in (embeddings, below, normed))
+        with torch.enable_grad():
+            x = embeddings
+            for block in self.blocks:
+                x = x + block.frozen(_frozen_norm(block.norm, x))
+            (through,) = torch.autograd.grad(self._answer(x, readout), embeddings)
+            top = self._answer(below + self.blocks[-1].frozen(normed), readout)
+            identity, taps = torch.autograd.grad(top, (below, normed))
+        # below the last position the identity path has no gradient: only that position's residual reaches the answer
+        cam = (normed * taps + below * identity).sum(dim=-1)
+        return {"cam": cam.detach(), "cam-through": (embeddings * through).sum(dim=-1).detach()}
+
+    def _answer(self, x: Tensor, readout: nn.Module) -> Tensor:
+        """The predicted class's logit at the last position, summed over the batch."""
+        return readout(_frozen_norm(self.norm, x[:, -1])).max(dim=-1).values.sum()
+
+
+def _frozen_norm(norm: nn.LayerNorm, x: Tensor) -> Tensor:
+    """Layer normalisation as an affine map: its deviation does not differentiate."""
+    centred = x - x.mean(dim=-1, keepdim=True)
+    deviation = (centred.detach().square().mean(dim=-1, keepdim=True) + norm.eps).sqrt()
+    return centred / deviation * norm.weight + norm.bias

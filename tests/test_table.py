@@ -1,0 +1,139 @@
+"""The table is readable at 80 columns without colour, says the verdict in words, and takes no markup from records."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from planted import add_clocks, add_traces, planted
+from rich.console import Console
+from synthetic import BEST, COLUMNS, STRANGER, Folder, learn, values
+
+from analysis import report, table
+from analysis.claims import RULES
+from analysis.load import TIDY, load, tidy
+from analysis.verdicts import judge
+from bench.records import Measurement, Record, trial_id
+
+HOSTILE = {"title": "[red]x|y[/red]\x1b[31m\u202e\n# z <b>", "family": "a:B", "plain": "a:B", "best": "a:B"}
+
+
+@pytest.fixture(scope="module")
+def verdicts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    return judge(load(planted(tmp_path_factory.mktemp("planted"))))
+
+
+def printed(verdicts: dict[str, Any], width: int = 80) -> str:
+    stream = io.StringIO()
+    table.render(verdicts, Console(file=stream, width=width, no_color=True))
+    return stream.getvalue()
+
+
+def unescaped(text: str) -> str:
+    return re.sub(r"\\(.)", r"\1", text)
+
+
+def test_terminal_table_fits_80_columns_and_says_verdicts_in_words(verdicts: dict[str, Any]) -> None:
+    text = printed(verdicts)
+    assert max(map(len, text.splitlines())) <= 80
+    for rule in RULES.values():
+        assert rule.row.upper() in text
+    assert text.count("= agrees") == 13 + 1  # 15 cells, 2 undecided; one in the legend
+    assert "? undecided (or Moderate)" in text
+    assert "Excellent -> Excellent" in text
+    assert "0.33 [0.32, 0.34]" in text
+    assert "plain: Slow 0.33" in text
+    assert "\x1b" not in text
+
+
+def test_rules_and_reasons_are_below(verdicts: dict[str, Any]) -> None:
+    text = " ".join(printed(verdicts, width=1000).split())
+    assert "Long-range dependencies, Transformer best, Transformer plain: undecided: interval" in text
+    for rule in RULES.values():
+        assert f"{rule.row}: {rule.statement}; unit: {rule.unit}; device cpu" in text
+    assert "seeds: exact" in text
+    assert "processes: 4" in text
+    assert "Transformer: best transformer-rotary (development score 0.97 against 0.91)" in text
+
+
+def test_markdown_is_one_table_with_one_line_per_row(verdicts: dict[str, Any]) -> None:
+    lines = table.markdown(verdicts).splitlines()
+    rows = [line for line in lines if line.startswith("|")]
+    assert len(rows) == 2 + 5
+    assert {len(re.findall(r"(?<!\\)\|", row)) for row in rows} == {5}
+    assert "0.33 [0.32, 0.34]<br>= agrees<br>plain: Slow 0.33" in unescaped(rows[5])
+
+
+def test_strangers_stand_in_a_block_beneath(tmp_path: Path) -> None:
+    folder = Folder(columns=[*COLUMNS, STRANGER])
+    add_clocks(folder, dict.fromkeys((*BEST, "mine:Net"), 1.0))
+    text = printed(judge(load(folder.write(tmp_path))))
+    assert max(map(len, text.splitlines())) <= 80
+    assert text.index("mine:Net") > text.index("INTERPRETABILITY")
+    assert "~ no claim" in text
+    assert text.count("TRAINING SPEED") == 2
+
+
+def test_hostile_names_stay_text(tmp_path: Path) -> None:
+    folder = Folder(columns=[*COLUMNS, HOSTILE], stopped="[bold]broken|\x07")
+    verdicts = judge(load(folder.write(tmp_path)))
+    shown, pasted = printed(verdicts), table.markdown(verdicts)
+    assert "[red]x|y[/red]" in shown
+    assert "[bold]broken|" in shown
+    assert not re.search("[\x00-\x09\x0b-\x1f\u202e]", shown + pasted)
+    (header,) = [line for line in pasted.splitlines() if "Feature" in line]
+    assert len(re.findall(r"(?<!\\)\|", header)) == 6
+    assert not re.search(r"(?<!\\)<b>", pasted)
+
+
+def test_not_run_shows_no_word_and_no_figure(tmp_path: Path) -> None:
+    folder = Folder(stopped="interrupted")
+    folder.plan(learn(BEST[0], "needle", 32, 0), ["long range"], 32)
+    text = printed(judge(load(folder.write(tmp_path))))
+    assert text.count("- not run") == 15 + 1
+    assert "Excellent -> none" in text
+    assert not re.search(r"-> (Excellent|Yes|High|Fast|Good)", text)
+
+
+def test_tidy_frame_has_one_row_per_value_and_one_per_silent_trial(tmp_path: Path) -> None:
+    folder = Folder()
+    add_traces(folder, "lstm", 0.0, lengths=(16, 32))
+    folder.add(learn("lstm", "needle", 64, 1), values(solved=1, score=0.99), ["long range"], 60)
+    folder.add(learn("lstm", "needle", 64, 2), status="diverged", rows=["long range"], lag=60)
+    folder.plan(learn("lstm", "needle", 64, 3), ["long range"], 60)
+    frame = tidy(load(folder.write(tmp_path)))
+    assert tuple(frame.columns) == TIDY
+    assert len(frame) == 2 * 4 + 2 + 1 + 1
+    assert frame["status"].value_counts().to_dict() == {"ok": 10, "diverged": 1, "not run": 1}
+    (row,) = frame[frame["metric"] == "score"].to_dict("records")
+    expected = {
+        "architecture": "lstm",
+        "family": "lstm",
+        "task": "needle",
+        "length": 64,
+        "lag": 60,
+        "seed": 1,
+        "value": 0.99,
+    }
+    assert {key: row[key] for key in expected} == expected
+
+
+def test_csv_is_safe_to_open_in_a_spreadsheet(tmp_path: Path) -> None:
+    folder = Folder()
+    trial = {"kind": "learn", "architecture": {"name": "=cmd|' /C calc'!A0", "family": "@a"}, "task": {"name": "-1+1"}}
+    folder.add(trial, [Measurement("+score", -0.5, "=x"), Measurement("score", 1.0)])
+    folder.records.append(Record(trial_id({"kind": "\tx"}), {"kind": "\tx"}, "ok", (Measurement("a", 1.0),)))
+    rows = list(csv.DictReader(io.StringIO(report.to_csv(tidy(load(folder.write(tmp_path)))))))
+    assert [row["architecture"] for row in rows] == ["'=cmd|' /C calc'!A0"] * 2 + [""]
+    assert (rows[0]["family"], rows[0]["task"], rows[0]["metric"], rows[0]["subject"]) == (
+        "'@a",
+        "'-1+1",
+        "'+score",
+        "'=x",
+    )
+    assert float(rows[0]["value"]) == -0.5  # numbers stay numbers
+    assert rows[2]["kind"] == "'\tx"
