@@ -177,7 +177,7 @@ def write_report(folder: Path) -> None:
     with faults():
         verdicts = judgement.write(folder)
         layout.render(verdicts, Console(highlight=False))
-        click.echo(f"written: {', '.join(str(folder / name) for name in judgement.FILES)}")
+        click.echo(f"written in {folder}: {judgement.TABLE}, {judgement.VERDICTS}, {judgement.MEASUREMENTS}")
 
 
 def print_published() -> None:

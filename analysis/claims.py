@@ -14,6 +14,7 @@ FAMILIES = ("transformer", "lstm", "cnn")
 VARIANTS = ("best", "plain")
 REGIME = "core parameters"
 
+DIGITS = 9
 SENSITIVITY = (0.9, 1.1)
 """Factors by which every threshold is moved, to see whether the word holds."""
 
@@ -40,12 +41,13 @@ class Rule:
 
         `cap` is the index of the best word still allowed: a second condition of the row can only lower a word.
         """
-        worst = len(self.thresholds)
-        pairs = zip(self.thresholds, self.strict, strict=True)
-        reached = (
-            i for i, (at, strict) in enumerate(pairs) if figure > at * factor or (not strict and figure == at * factor)
-        )
-        return self.words[max(next(reached, worst), cap)]
+        figure = round(figure, DIGITS)  # an error in the last bit must not decide on a threshold
+        reached = len(self.thresholds)
+        for index, (at, strict) in reversed(list(enumerate(zip(self.thresholds, self.strict, strict=True)))):
+            moved = round(at * factor, DIGITS)
+            if figure > moved or (figure == moved and not strict):
+                reached = index
+        return self.words[max(reached, cap)]
 
 
 def _claims(transformer: str, lstm: str, cnn: str) -> dict[str, str]:

@@ -143,6 +143,43 @@ def solved_share(weights: Sequence[float], solved: Sequence[int], runs: Sequence
     return percentiles((chance > 0.5) @ w, float(w[k > m / 2].sum()))
 
 
+def relative_interval(own: Array, others: Array, point: float, ceiling: float) -> Interval:
+    """Interval of `relative_exponent`, from simulated exponents: own (axes, sources, draws), others (families, ...).
+
+    The figure is the smallest of several ratios, one per axis and other family, and the smallest of noisy numbers lies
+    low: percentiles of the simulated figure itself covered ties in 70 % of runs. So each ratio gets its own interval,
+    the upper ends at a level divided by their number, and the smallest ends hold the smallest ratio (Berger 1982).
+    `ceiling` bounds both ends: 1 for who is among the references. Without another family nothing is known below it.
+    """
+    if not len(others):
+        return Interval(point, 0.0, ceiling).widened(point)
+    mine, theirs = combined_exponent(own), combined_exponent(others)
+    endless = np.where(mine > 0, 1e9, 0.0)
+    ratios = np.divide(mine, theirs, out=np.broadcast_to(endless, theirs.shape).copy(), where=theirs > 0)
+    ratios = ratios.reshape(-1, ratios.shape[-1])
+    tail = 100 * (1 - LEVEL) / 2
+    low = float(np.percentile(ratios, tail, axis=1).min())
+    high = float(np.percentile(ratios, 100 - tail / len(ratios), axis=1).min())
+    return Interval(point, min(low, ceiling), min(high, ceiling)).widened(point)
+
+
+def relative_speed(own: Array, references: Array) -> Interval:
+    """Geometric mean over lengths of a rate's ratio to the fastest reference at each length, interval over replicates.
+
+    own (replicates, lengths); references (families, replicates, lengths); ratios are formed inside a replicate. The
+    fastest is picked once per length, on all replicates: picked anew in each it is the luckiest, and of two equal
+    families neither interval reached 1 in up to 78 % of simulated runs. Picking among equals at every length still
+    favours luck, so the upper end is at least that of the ratio to the family fastest over all lengths, which the
+    figure cannot truly exceed.
+    """
+    logs = np.log(references)
+    fastest = logs.mean(axis=1).argmax(axis=0)
+    at_each = logs[fastest, :, np.arange(fastest.size)].T
+    overall = logs[logs.mean(axis=(1, 2)).argmax()]
+    point, low, high = mean_interval(np.exp((np.log(own) - at_each).mean(axis=1)), "log")
+    return Interval(point, low, max(high, mean_interval(np.exp((np.log(own) - overall).mean(axis=1)), "log").high))
+
+
 def combined_exponent(exponents: Array) -> Array:
     """Geometric mean over the sources: (..., sources, draws) -> (..., draws). A negative exponent counts as 0."""
     clipped = np.clip(exponents, 0, None)

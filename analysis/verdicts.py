@@ -12,12 +12,27 @@ from typing import Any
 
 import numpy as np
 
-from analysis.claims import REGIME, RULES, RULES_VERSION, SENSITIVITY, VARIANTS, Rule
+from analysis.claims import (
+    INTERPRETABILITY,
+    LONG_RANGE,
+    PARALLEL,
+    REGIME,
+    RULES,
+    RULES_VERSION,
+    SCALABILITY,
+    SENSITIVITY,
+    SPEED,
+    VARIANTS,
+    Rule,
+)
 from analysis.load import Run
 from analysis.rows import interpretability, long_range, parallel, scalability, speed
 from analysis.rows.finding import Contender, Finding
 
 DIGITS = 6
+ALONE = {PARALLEL.row: parallel.find, LONG_RANGE.row: long_range.find, INTERPRETABILITY.row: interpretability.find}
+COMPARED = {SCALABILITY.row: scalability.find, SPEED.row: speed.find}
+"""Rows whose figure is a ratio to the best family."""
 
 
 @dataclass(frozen=True)
@@ -83,16 +98,9 @@ def _cell(run: Run, rule: Rule, contender: Contender, contenders: list[Contender
 
 
 def _find(run: Run, row: str, contender: Contender, contenders: list[Contender]) -> Finding:
-    if row == "Scalability":
-        return scalability.find(run, contender, contenders)
-    if row == "Training speed":
-        return speed.find(run, contender, contenders)
-    alone = {
-        "Parallel processing": parallel,
-        "Long-range dependencies": long_range,
-        "Interpretability": interpretability,
-    }
-    return alone[row].find(run, contender)
+    if row in COMPARED:
+        return COMPARED[row](run, contender, contenders)
+    return ALONE[row](run, contender)
 
 
 def _filled(blank: Cell, rule: Rule, finding: Finding) -> Cell:

@@ -1,4 +1,4 @@
-"""What an architecture must keep to before its numbers can stand beside the others'. Tests and the front door share it."""
+"""What an architecture must keep to before its numbers can stand beside others'. Tests and the front door share it."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ def run(
     os.environ.update(WORKER_ENVIRONMENT)
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(PRELOAD)
-    queue, flying = iter(trials), {}
+    queue, flying = iter(trials), dict[Future[Record], Trial]()
     pool = ProcessPool(max_workers=workers, max_tasks=1, initializer=_start_worker, context=context)
     try:
         while True:

@@ -95,7 +95,7 @@ def _trace(trial: Trace) -> Outcome:
 
 
 def _paths(core: torch.nn.Module, example: torch.Tensor) -> list[Measurement]:
-    """Longest of the shortest paths between two positions, in operations and in weight crossings, and who is reached."""
+    """Longest of the shortest paths between positions, in operations and in weight crossings; pairs reached."""
     rows = []
     for cost_model, metric in (("kernel", "path_operations"), ("weights", "path_weight_crossings")):
         paths = shortest_paths(core, example, cost_model)

@@ -18,8 +18,8 @@ from captum.attr import FeatureAblation, InputXGradient, IntegratedGradients
 from sklearn.metrics import average_precision_score
 from torch import Tensor
 
-from bench.records import Measurement
 from bench.reach import gradient_reach, half_length
+from bench.records import Measurement
 from bench.tasks.task import Batch, Task, stream
 from bench.training import Trained, train
 from bench.trial import Explain

@@ -59,7 +59,7 @@ def device_problem(device: str) -> str:
     if device != "cuda" and not device.startswith("cuda:"):
         return f"unknown device {device!r}: use cpu or cuda"
     if not torch.cuda.is_available():
-        return f"no CUDA device is visible to torch {torch.__version__}: use --device cpu, or install a CUDA build of torch"
+        return f"torch {torch.__version__} sees no CUDA device: use --device cpu, or install a CUDA build of torch"
     index = int(device.partition(":")[2] or 0) if device.partition(":")[2].isdigit() or ":" not in device else -1
     if not 0 <= index < torch.cuda.device_count():
         return f"unknown device {device!r}: torch sees {torch.cuda.device_count()} CUDA devices"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from bench.machine import device_problem
@@ -51,9 +51,10 @@ def make_wanted(only: Sequence[str], plan: Plan) -> Callable[[Planned], bool]:
     return wanted
 
 
-def unknown(kind: str, name: str, known: Sequence[str] | dict[str, object]) -> str:
+def unknown(kind: str, name: str, known: Iterable[str]) -> str:
     """One line for a name that is not in a table, with the closest ones that are."""
-    close = difflib.get_close_matches(name, list(known), n=3)
+    known = list(known)
+    close = difflib.get_close_matches(name, known, n=3)
     hint = f"did you mean {' or '.join(close)}?" if close else f"there are: {', '.join(known)}"
     return f"unknown {kind} {name!r}: {hint}"
 

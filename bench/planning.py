@@ -111,17 +111,20 @@ class Plan:
         return planned
 
     def report(self, results: Results) -> list[Planned]:
-        """The cells that are reported: only the plain and the best variant of each family, and every stranger."""
+        """The plain and the best variant of each family, and every stranger; sources first, so that a run that is
+        cut short by its time limit has every row, and loses the last cells of the study first.
+        """
         planned = []
         names = self._reported(results)
-        for cell in self.study.cells:
-            for seed in range(self.study.seeds):
-                for name in names:
-                    planned += self._reported_cell(name, cell, seed, results)
+        rates = {row: self.learning_rates(results, row) for row in (LONG_RANGE, SCALABILITY)}
         for source in self.study.sources:
             for seed in range(self.study.seeds):
                 for name in names:
-                    planned += self._reported_source(name, source, seed, results)
+                    planned += self._reported_source(name, source, seed, rates[SCALABILITY][name].learning_rate)
+        for cell in self.study.cells:
+            for seed in range(self.study.seeds):
+                for name in names:
+                    planned += self._reported_cell(name, cell, seed, rates[LONG_RANGE][name].learning_rate, results)
         return planned
 
     def learning_rates(self, results: Results, row: str) -> dict[str, Choice]:
@@ -157,8 +160,7 @@ class Plan:
         columns = self.columns(results)
         return list(dict.fromkeys(name for column in columns for name in (column["best"], column["plain"])))
 
-    def _reported_cell(self, name: str, cell: Cell, seed: int, results: Results) -> list[Planned]:
-        rate = self.learning_rates(results, LONG_RANGE)[name].learning_rate
+    def _reported_cell(self, name: str, cell: Cell, seed: int, rate: float, results: Results) -> list[Planned]:
         planned = []
         for budget in self.study.core_parameters:
             architecture = replace(self._find(name), core_parameters=budget)
@@ -167,8 +169,7 @@ class Plan:
                 planned.append(self._cell(architecture, replace(cell, steps=steps), rate, seed, REPORT, regime))
         return planned
 
-    def _reported_source(self, name: str, source: Source, seed: int, results: Results) -> list[Planned]:
-        rate = self.learning_rates(results, SCALABILITY)[name].learning_rate
+    def _reported_source(self, name: str, source: Source, seed: int, rate: float) -> list[Planned]:
         architecture = self._find(name)
         by_data = [self._source(architecture, source, rate, seed, tokens, REPORT) for tokens in source.data_tokens]
         by_size = [

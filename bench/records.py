@@ -26,7 +26,7 @@ class RecordsError(ValueError):
 
 @dataclass(frozen=True)
 class Measurement:
-    """One number. The metric's name carries its unit (`seconds_per_step`, `peak_bytes`); a bare name is a share or a score."""
+    """One number. The metric's name carries its unit (`seconds_per_step`); a bare name is a share or a score."""
 
     metric: str
     value: float

@@ -52,7 +52,7 @@ class Run:
     stopped: str = ""
 
     def execute(self) -> None:
-        """Run everything that has no record yet. Raises RecordsError, OSError or KeyboardInterrupt; keeps what is done."""
+        """Run what has no record yet. Raises RecordsError, OSError or KeyboardInterrupt; keeps what is done."""
         with _locked(self.folder):
             self._resume()
             deadline = time.monotonic() + self.plan.study.minutes * 60 if self.plan.study.minutes else float("inf")

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bench.tasks import TASKS
+from bench.tasks.adding import Adding
+from bench.tasks.copy import Copy
+from bench.tasks.flipflop import FlipFlop
+from bench.tasks.induction import Induction
+from bench.tasks.latch import Latch
+from bench.tasks.markov import Markov
+from bench.tasks.markov_context import InContextMarkov
+from bench.tasks.mqar import MQAR
+from bench.tasks.needle import Needle
+from bench.tasks.parity import Parity
 from bench.tasks.task import Task
 from bench.trial import CORE_PARAMETERS, REGIMES
 
@@ -38,7 +47,7 @@ class Source:
 
 @dataclass(frozen=True, kw_only=True)
 class Study:
-    """Everything that varies between studies. Cells come in order of importance: the last are the first to be dropped."""
+    """Everything that varies between studies. Cells come in order of importance: the last are dropped first."""
 
     name: str
     purpose: str
@@ -60,27 +69,17 @@ class Study:
     """A trial that takes longer is taken for hung; far beyond any honest trial of the study."""
 
 
-EXPLAINED = ("needle", "induction", "adding")
-"""Tasks whose solved models are asked for explanations: one hop, a pointer of two hops, a marked pair."""
-
-
-def _cell(name: str, length: int, steps: int, **options: object) -> Cell:
-    fields = {k: v for k, v in options.items() if k in ("batch_size", "explain", "development")}
-    task = {k: v for k, v in options.items() if k not in fields}
-    return Cell(task=TASKS[name](length=length, **task), steps=steps, **fields)  # type: ignore[arg-type]
-
-
 SMOKE = Study(
     name="smoke",
     purpose="every kind of trial once, in under a minute of work; its words mean nothing",
     cells=(
-        _cell("needle", 16, 60, explain=True, development=True),
-        _cell("copy", 24, 20),
-        _cell("flip-flop", 16, 20),
+        Cell(task=Needle(length=16), steps=60, explain=True, development=True),
+        Cell(task=Copy(length=24), steps=20),
+        Cell(task=FlipFlop(length=16), steps=20),
     ),
     sources=(
         Source(
-            task=TASKS["markov"](length=16, symbols=8),
+            task=Markov(length=16, symbols=8),
             steps=30,
             data_tokens=(512, 2048),
             core_parameters=(10_000, 20_000),
@@ -100,50 +99,50 @@ QUICK = Study(
     name="quick",
     purpose="the table in about ten minutes on two quiet cores: 25k core parameters, lengths to 128, three seeds",
     cells=(
-        _cell("needle", 32, 400, explain=True, development=True),
-        _cell("induction", 32, 500, explain=True, development=True),
-        _cell("adding", 32, 400, explain=True, development=True),
-        _cell("mqar", 32, 600, development=True),
-        _cell("latch", 64, 400),
-        _cell("copy", 64, 400),
-        _cell("flip-flop", 64, 300),
-        _cell("needle", 64, 600),
-        _cell("adding", 64, 400),
-        _cell("induction", 64, 600),
-        _cell("parity", 32, 400),
-        _cell("latch", 128, 300),
-        _cell("copy", 128, 300),
-        _cell("needle", 128, 400),
+        Cell(task=Needle(length=32), steps=400, explain=True, development=True),
+        Cell(task=Induction(length=32), steps=500, explain=True, development=True),
+        Cell(task=Adding(length=32), steps=400, explain=True, development=True),
+        Cell(task=MQAR(length=32), steps=600, development=True),
+        Cell(task=Latch(length=64), steps=400),
+        Cell(task=Copy(length=64), steps=400),
+        Cell(task=FlipFlop(length=64), steps=300),
+        Cell(task=Needle(length=64), steps=600),
+        Cell(task=Adding(length=64), steps=400),
+        Cell(task=Induction(length=64), steps=600),
+        Cell(task=Parity(length=32), steps=400),
+        Cell(task=Latch(length=128), steps=300),
+        Cell(task=Copy(length=128), steps=300),
+        Cell(task=Needle(length=128), steps=400),
     ),
     sources=(
         Source(
-            task=TASKS["markov"](length=32, symbols=16),
+            task=Markov(length=32, symbols=16),
             steps=300,
             data_tokens=(4_096, 16_384, 65_536),
             core_parameters=(12_500, 25_000, 50_000),
             patience=6,
         ),
     ),
+    minutes=25.0,
 )
 
 FULL = Study(
     name="full",
     purpose="hours: lengths to 512, 25k and 100k core parameters, five seeds, three regimes",
     cells=tuple(
-        _cell(
-            name,
-            length,
-            3000,
+        Cell(
+            task=task(length=length),
+            steps=3000,
             batch_size=32 if length <= 128 else 16,
-            explain=name in EXPLAINED,
+            explain=task in (Needle, Induction, Adding),
             development=length == 64,
         )
         for length in (64, 32, 128, 256, 512)
-        for name in ("needle", "latch", "copy", "adding", "mqar", "induction", "flip-flop", "parity")
+        for task in (Needle, Latch, Copy, Adding, MQAR, Induction, FlipFlop, Parity)
     ),
     sources=(
         Source(
-            task=TASKS["markov"](length=64, symbols=32),
+            task=Markov(length=64, symbols=32),
             steps=3000,
             batch_size=32,
             data_tokens=(16_384, 65_536, 262_144, 1_048_576),
@@ -151,7 +150,7 @@ FULL = Study(
             patience=12,
         ),
         Source(
-            task=TASKS["in-context-markov"](length=128),
+            task=InContextMarkov(length=128),
             steps=3000,
             batch_size=32,
             data_tokens=(65_536, 262_144, 1_048_576),

@@ -54,7 +54,7 @@ class Stopwatch:
 
 
 def stopwatch(device: str) -> Stopwatch:
-    """The stopwatch of a device. On CUDA the cache is overwritten before each call, so that no contender starts warm."""
+    """The stopwatch of a device. On CUDA the cache is overwritten before each call: no contender starts warm."""
     if not device.startswith("cuda"):
         return Stopwatch()
     flush = torch.empty(2 * torch.cuda.get_device_properties(device).L2_cache_size, dtype=torch.int8, device=device)

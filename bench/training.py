@@ -104,7 +104,7 @@ def _train_for_loss(trained: Trained, task: Task, recipe: Recipe, draw: _Supply,
 
 
 def _steps(trained: Trained, task: Task, recipe: Recipe, draw: _Supply):
-    """Training steps, yielding (step, CPU seconds of the step, data included); ends early when the loss is not finite."""
+    """Training steps as (step, its CPU seconds, data included); ends early when the loss is not finite."""
     optimiser = make_optimiser(trained.model, recipe)
     for step in range(1, recipe.steps + 1):
         start = time.process_time()

@@ -39,7 +39,7 @@ class Recipe:
 
 @dataclass(frozen=True, kw_only=True)
 class Trial:
-    """One experiment on one configuration. The seed is part of the identity; commit and machine belong to the record."""
+    """One experiment on one configuration. The seed is part of the identity; the machine belongs to the record."""
 
     kind: ClassVar[str] = ""
 
@@ -100,7 +100,7 @@ class Trace(Trial):
 
 @dataclass(frozen=True, kw_only=True)
 class Clock(Trial):
-    """Whole training steps of all architectures, interleaved at random in one process that has the machine to itself."""
+    """Whole training steps of all architectures, interleaved in one process that has the machine to itself."""
 
     kind: ClassVar[str] = "clock"
 

@@ -153,11 +153,11 @@ def test_a_spent_time_limit_starts_nothing_and_says_so(tmp_path: Path) -> None:
 
 
 def test_a_killed_driver_loses_only_what_was_in_flight(tmp_path: Path) -> None:
-    """kill -9 at a random moment, twice; `make kills` does it ten times on the whole smoke study."""
-    code = "from tests.test_runner import Silent, run; from pathlib import Path; import sys; run(Path(sys.argv[1]), Silent())"
+    """kill -9 at a random moment, twice; `make test-kills` does it ten times on the whole smoke study."""
+    code = "import sys, pathlib; from test_runner import Silent, run; run(pathlib.Path(sys.argv[1]), Silent())"
     dice = random.Random(7)
     for _ in range(2):
-        driver = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], cwd=Path(__file__).parent.parent)
+        driver = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], cwd=Path(__file__).parent)
         known = len(list(read(tmp_path)))
         while driver.poll() is None and len(list(read(tmp_path))) < known + 2 and not _planned(tmp_path):
             time.sleep(0.05)

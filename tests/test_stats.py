@@ -130,17 +130,47 @@ def test_relative_exponent_known_answers() -> None:
     assert stats.relative_exponent(two_sources, np.stack([leader])) == pytest.approx([0.5])  # sqrt(0.1 x 0.4) / 0.4
 
 
-def test_ratio_of_simulated_slopes_covers_the_true_ratio() -> None:
+@pytest.mark.parametrize("exponents", [(0.28, 0.4, 0.4), (0.4, 0.4, 0.4), (0.2, 0.3, 0.4)])
+def test_relative_interval_covers_the_smallest_ratio(exponents: tuple[float, ...]) -> None:
+    """Two axes of nine points each; ties between families and between axes are the hard case."""
     x = np.repeat(np.log([8e3, 32e3, 128e3]), 3)
-    seed = np.random.default_rng(5)
 
-    def ratio(generator: np.random.Generator) -> Interval:
-        fits = [stats.slope(x, b * x + generator.normal(0, 0.05, x.size)) for b in (0.25, 0.4)]
-        draws = [stats.slope_draws(fit, seed)[None, None] for fit in fits]
-        point = fits[0].interval.point / fits[1].interval.point
-        return stats.percentiles(stats.relative_exponent(draws[0], np.stack(draws)), point)
+    def interval(generator: np.random.Generator) -> Interval:
+        fits = [[stats.slope(x, b * x + generator.normal(0, 0.05, x.size)) for _ in "DN"] for b in exponents]
+        points = np.array([[[[fit.interval.point]] for fit in axes] for axes in fits])
+        draws = np.array([[[stats.slope_draws(fit, generator)] for fit in axes] for axes in fits])
+        point = float(stats.relative_exponent(points[0], points)[0])
+        return stats.relative_interval(draws[0], draws[1:], point, 1.0)
 
-    assert 0.93 <= coverage(ratio, 0.625, runs=500) <= 0.98
+    assert coverage(interval, exponents[0] / max(exponents), runs=200) >= 0.94
+
+
+def test_relative_interval_without_rivals_or_scaling() -> None:
+    own = np.full((2, 1, 100), 0.3)
+    assert stats.relative_interval(own, np.empty((0, 2, 1, 100)), 1.0, 1.0) == (1.0, 0.0, 1.0)
+    assert stats.relative_interval(own, -own[None], 1.0, 1.0) == (1.0, 1.0, 1.0)
+    assert stats.relative_interval(-own, own[None], 0.0, 1.0) == (0.0, 0.0, 0.0)
+
+
+def test_relative_speed_known_answers() -> None:
+    own, swift = np.full((3, 2), 10.0), np.full((3, 2), 20.0)
+    assert stats.relative_speed(own, np.stack([own, swift])) == pytest.approx((0.5, 0.5, 0.5))
+    mixed = np.array([[5.0, 40.0]] * 3)  # slower at one length, faster at the other
+    figure = stats.relative_speed(own, np.stack([own, mixed]))
+    assert (figure.point, figure.low) == pytest.approx((0.5, 0.5))  # sqrt(1 x 1/4): the fastest of each length
+
+
+@pytest.mark.parametrize(("replicates", "third"), [(3, 1.0), (5, 1.0), (5, 3.0)])
+def test_relative_speed_of_equal_families_covers_one(replicates: int, third: float) -> None:
+    """Two equal families and a third that is as fast or slower; 2 % luck per process and per length."""
+
+    def interval(generator: np.random.Generator) -> Interval:
+        luck = generator.normal(0, 0.02, (3, replicates, 3)) + generator.normal(0, 0.02, (1, replicates, 1))
+        rates = np.exp(luck) / np.array([1.0, 1.0, third])[:, None, None]
+        found = stats.relative_speed(rates[0], rates)
+        return Interval(found.point, found.low - 1e-9, found.high + 1e-9)
+
+    assert coverage(interval, 1.0) >= 0.93
 
 
 def test_lag_weights_follow_the_spacing_in_log2() -> None:

@@ -65,7 +65,7 @@ def test_speed_words(tmp_path: Path, seconds: float, expected: tuple[str, str]) 
 
 def test_exactly_twice_as_slow_sits_on_a_threshold(tmp_path: Path) -> None:
     found = clocked(tmp_path, 2.0, wobble=0)
-    assert (found["figure"], found["low"], found["high"]) == (0.5, 0.5, 0.5)
+    assert (found["figure"], found["low"], found["high"]) == pytest.approx((0.5, 0.5, 0.5))
     assert (*outcome(found), found["alternative"]) == ("Moderate", "undecided", "Slow")
     assert found["sensitivity"]["thresholds"] == {"-10%": "Moderate", "+10%": "Slow"}
 

@@ -93,9 +93,7 @@ def _weights(cells: Sequence[Cell]) -> list[float]:
 
 
 def _share(cells: list[Cell]) -> float:
-    # rounded, so that eight tenths added up from thirds still meets a threshold of eight tenths
-    pairs = zip(cells, _weights(cells), strict=True)
-    return round(sum(weight for cell, weight in pairs if 2 * cell.solved > cell.runs), 12)
+    return sum(w for cell, w in zip(cells, _weights(cells), strict=True) if 2 * cell.solved > cell.runs)
 
 
 def _left_out(cells: list[Cell], tasks: list[str]) -> dict[str, Estimate]:

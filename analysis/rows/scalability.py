@@ -1,8 +1,8 @@
 """Scalability: how fast the loss above the source's exact entropy falls with data and with core parameters.
 
 excess ~ size^-b on two axes (training tokens D at one model size; core parameters N on fresh data). The figure is the
-smaller of the two exponents' ratios to the best family's. Exponents and their reference are simulated together, so the
-leader's own interval ends at 1. Hestness et al. 2017 and Kaplan et al. 2020 describe such power laws.
+smaller of the two exponents' ratios to the best family's, so the leader's own interval ends at 1. Hestness et al. 2017
+and Kaplan et al. 2020 describe such power laws.
 """
 
 from __future__ import annotations
@@ -16,7 +16,17 @@ import pandas as pd
 from analysis.claims import EXCESS_FLOOR, REGIME, SENSITIVITY
 from analysis.load import Run
 from analysis.rows.finding import Contender, Estimate, Finding, absence, references, shortfall
-from analysis.stats import SEED, Array, Slope, combined_exponent, percentiles, relative_exponent, slope, slope_draws
+from analysis.stats import (
+    SEED,
+    Array,
+    Interval,
+    Slope,
+    combined_exponent,
+    relative_exponent,
+    relative_interval,
+    slope,
+    slope_draws,
+)
 
 ROW = "scalability"
 AXES = {"data": "data_tokens", "parameters": "core_parameters"}
@@ -60,7 +70,7 @@ def find(run: Run, contender: Contender, contenders: list[Contender]) -> Finding
     figure = _figure(own, rivals, sources)
     return Finding(
         estimate=Estimate(figure, _caps(own, sources)),
-        interval=percentiles(_simulate(contender.architecture or "", own, rivals, sources), figure),
+        interval=_interval(contender.architecture or "", own, rivals, sources),
         left_out=_left_out(own, rivals, sources),
         doubts=tuple(doubts),
         notes=_notes(own, rivals, sources),
@@ -131,13 +141,15 @@ def _figure(own: Grid, rivals: Mapping[str, Grid], sources: list[str]) -> float:
     return float(relative_exponent(_exponents(own, sources), _stacked(rivals, sources))[0])
 
 
-def _simulate(name: str, own: Grid, rivals: Mapping[str, Grid], sources: list[str]) -> Array:
-    """Draws of the figure; an architecture that is its own reference uses the same draws in both places."""
+def _interval(name: str, own: Grid, rivals: Mapping[str, Grid], sources: list[str]) -> Interval:
+    """From the slopes' t distributions; a family among the references cannot exceed 1."""
     draws = {}
     for position, (rival, grid) in enumerate({**rivals, name: own}.items()):
         generator = np.random.default_rng([SEED, position])
         draws[rival] = np.array([[slope_draws(grid[a, s].fit, generator) for s in sources] for a in AXES])
-    return relative_exponent(draws[name], np.stack([draws[rival] for rival in rivals]))
+    others = [draws[rival] for rival in rivals if rival != name]
+    ceiling = 1.0 if name in rivals else np.inf
+    return relative_interval(draws[name], np.array(others), _figure(own, rivals, sources), ceiling)
 
 
 def _saturated(grid: Grid, sources: list[str], axis: str, factor: float = 1.0) -> bool:

@@ -14,7 +14,7 @@ import pandas as pd
 from analysis.claims import CONTAMINATED, SPEED
 from analysis.load import Run
 from analysis.rows.finding import Contender, Estimate, Finding, absence, references, shortfall
-from analysis.stats import Array, Interval, mean_interval
+from analysis.stats import Array, Interval, relative_speed
 
 TWIN = "A/A"
 
@@ -41,8 +41,8 @@ def find(run: Run, contender: Contender, contenders: list[Contender]) -> Finding
     clocks = _clocks(run, [*names, contender.architecture or ""])
     if not names or clocks.trials.empty:
         return Finding(missing=absence(run, clocks.planned))
-    ratio = clocks.rates[contender.architecture] / clocks.rates[names].max(axis=1)
-    interval = _interval(clocks, ratio)
+    grids = [_grid(clocks, clocks.rates[name]) for name in (str(contender.architecture), *names)]
+    interval = relative_speed(grids[0], np.stack(grids[1:]))
     if not contender.is_stranger:  # no family is faster than the fastest one; a visitor may be
         interval = Interval(*(min(value, 1.0) for value in interval))
     unclocked = sorted(set(clocks.planned["length"].dropna().astype(int)) - set(clocks.lengths))
@@ -95,14 +95,10 @@ def _medians(run: Run, trials: pd.DataFrame, metric: str, needed: list[str]) -> 
     return medians.reindex(index=trials.index, columns=sorted(subjects)).astype(float)
 
 
-def _interval(clocks: Clocks, ratio: pd.Series) -> Interval:
-    return mean_interval(_by_replicate(clocks, ratio), "log")
-
-
-def _by_replicate(clocks: Clocks, ratio: pd.Series) -> Array:
-    """Geometric mean over the lengths, one value per replicate."""
-    logs = np.log(ratio.astype(float)).groupby(clocks.trials["replicate"].astype(int)).mean()
-    return np.exp(logs.to_numpy(dtype=float))
+def _grid(clocks: Clocks, rates: pd.Series) -> Array:
+    """Rates of one subject, (replicates, lengths)."""
+    placed = pd.DataFrame({"rate": rates, "replicate": clocks.trials["replicate"], "length": clocks.trials["length"]})
+    return placed.pivot_table(index="replicate", columns="length", values="rate").to_numpy(dtype=float)
 
 
 def _notes(run: Run, clocks: Clocks, contender: Contender, figure: float) -> list[str]:
@@ -122,7 +118,8 @@ def _twin_notes(clocks: Clocks, figure: float) -> list[str]:
         return ["no A/A pair was clocked"]
     twins = [names[0] for names in clocks.trials["contenders"]]
     own = [clocks.rates.at[index, twin] for index, twin in zip(clocks.rates.index, twins, strict=True)]
-    band = _interval(clocks, clocks.rates[TWIN] / np.array(own))
+    copied = _grid(clocks, clocks.rates[TWIN])
+    band = relative_speed(copied, _grid(clocks, pd.Series(own, clocks.rates.index))[None])
     margins = [ratio for at in SPEED.thresholds for ratio in (figure / at, at / figure)]
     inside = any(band.low <= margin <= band.high for margin in margins)
     said = f"A/A band {band.low:.2f} to {band.high:.2f} ({twins[0]} against its copy)"

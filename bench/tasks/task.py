@@ -28,7 +28,7 @@ class Batch(NamedTuple):
     scored: Tensor
     """(B, L) bool: the positions whose answer counts."""
     relevant: Tensor
-    """(B, L) bool: the planted positions that decide the answer at the last scored position; all False if none are planted."""
+    """(B, L) bool: the planted positions that decide the answer at the last position; all False if none are planted."""
 
     def to(self, device: str | torch.device) -> Batch:
         """The same batch on another device."""
@@ -43,7 +43,7 @@ class Task:
     measures: ClassVar[str] = "long range"
     """What row the task speaks for: "long range", "state tracking" or "scaling"."""
     has_planted_positions: ClassVar[bool] = False
-    """Whether `relevant` marks positions that an explanation can be scored against (one answer, at the last position)."""
+    """Whether `relevant` marks positions to score an explanation against (one answer, at the last position)."""
 
     length: int = 64
 
@@ -98,7 +98,7 @@ class Task:
 
 
 def stream(split: str, seed: int) -> torch.Generator:
-    """The generator of one split and seed. Streams are told apart by a 63-bit hash, so they cannot run into each other."""
+    """The generator of one split and seed, told apart by a 63-bit hash so that streams cannot run into each other."""
     if split not in SPLITS:
         raise ValueError(f"unknown split {split!r}; one of {', '.join(SPLITS)}")
     digest = hashlib.sha256(f"{split}/{seed}".encode()).digest()
