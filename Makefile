@@ -12,7 +12,7 @@ ARGS ?=
 PY := $(VENV)/bin/python
 STAMP := $(VENV)/.stamp
 
-.PHONY: setup table smoke test lint clean
+.PHONY: setup table smoke test test-slow lint clean
 .DELETE_ON_ERROR:
 
 setup: $(STAMP)
@@ -33,6 +33,10 @@ smoke: $(STAMP)
 
 test: $(STAMP)
 	$(PY) -m pytest $(ARGS)
+
+# Kills, A/A runs: minutes on a quiet machine, so not part of `test`.
+test-slow: $(STAMP)
+	$(PY) -m pytest -m slow -s $(ARGS)
 
 lint: $(STAMP)
 	$(PY) -m ruff check .

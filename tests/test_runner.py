@@ -153,7 +153,7 @@ def test_a_spent_time_limit_starts_nothing_and_says_so(tmp_path: Path) -> None:
 
 
 def test_a_killed_driver_loses_only_what_was_in_flight(tmp_path: Path) -> None:
-    """kill -9 at a random moment, twice; `make test-kills` does it ten times on the whole smoke study."""
+    """kill -9 at a random moment, twice; `make test-slow` does it ten times on the whole smoke study."""
     code = "import sys, pathlib; from test_runner import Silent, run; run(pathlib.Path(sys.argv[1]), Silent())"
     dice = random.Random(7)
     for _ in range(2):
