@@ -36,6 +36,13 @@ class Rule:
     claimed: Mapping[str, str]
     """Family -> the word of the interview table."""
 
+    @property
+    def bands(self) -> str:
+        """The words and where they begin: `Fast >= 0.8, Moderate >= 0.5, else Slow`."""
+        ends = zip(self.words, self.thresholds, self.strict, strict=False)
+        parts = [f"{word} {'>' if strict else '>='} {at:g}" for word, at, strict in ends]
+        return ", ".join([*parts, f"else {self.words[len(parts)]}"])
+
     def word(self, figure: float, cap: int = 0, factor: float = 1.0) -> str:
         """The word of a figure when every threshold is multiplied by `factor`.
 
@@ -56,7 +63,7 @@ def _claims(transformer: str, lstm: str, cnn: str) -> dict[str, str]:
 
 PARALLEL = Rule(
     row="Parallel processing",
-    unit="exponent q",
+    unit="exponent q of work / span in n",
     statement="exponent q of work / span against n (n >= 16). Yes: q > 0.5; Partly: 0.2 to 0.5; No: q < 0.2",
     words=("Yes", "Partly", "No"),
     thresholds=(0.5, 0.2),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -66,8 +67,18 @@ class Run:
 
     def last(self, trials: pd.DataFrame, metric: str, subject: str = "") -> pd.Series:
         """Last value of a metric per trial, indexed like `trials`; NaN where it was not measured."""
-        found = self.values[(self.values["metric"] == metric) & (self.values["subject"] == subject)]
-        return found.groupby("trial")["value"].last().reindex(trials.index)
+        found = self.of(metric)
+        found = found[found["subject"] == subject].drop_duplicates("trial", keep="last")
+        return found.set_index("trial")["value"].reindex(trials.index)
+
+    def of(self, metric: str) -> pd.DataFrame:
+        """Values of one metric, as in `values`."""
+        return self._by_metric.get(metric, self.values.iloc[:0])
+
+    @cached_property
+    def _by_metric(self) -> Mapping[str, pd.DataFrame]:
+        """Looking through a million values once for every question would take longer than all the rest."""
+        return {str(metric): group for metric, group in self.values.groupby("metric", sort=False)}
 
     def why_not_run(self) -> str:
         """The reason of a planned trial without a record."""

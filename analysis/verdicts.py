@@ -2,7 +2,7 @@
 
 The word is the one at the point estimate. It is undecided, naming the other word, when the interval leaves the word's
 band, when the word flips with every threshold a tenth lower or higher or with one task left out, or when the row itself
-has a doubt. What was not run gets no word.
+has a doubt. What was not run gets no word. The learning rows are judged once in every setting of the plan (regimes).
 """
 
 from __future__ import annotations
@@ -25,12 +25,15 @@ from analysis.claims import (
     VARIANTS,
     Rule,
 )
+from analysis import beside
 from analysis.load import Run
+from analysis.regimes import Setting, flips, settings, summary
 from analysis.rows import interpretability, long_range, parallel, scalability, speed
 from analysis.rows.finding import Contender, Finding
 
 DIGITS = 6
-ALONE = {PARALLEL.row: parallel.find, LONG_RANGE.row: long_range.find, INTERPRETABILITY.row: interpretability.find}
+LEARNED = {LONG_RANGE.row: long_range.find, INTERPRETABILITY.row: interpretability.find}
+"""Rows that are judged in every setting."""
 COMPARED = {SCALABILITY.row: scalability.find, SPEED.row: speed.find}
 """Rows whose figure is a ratio to the best family."""
 
@@ -53,8 +56,14 @@ class Cell:
     tasks: tuple[str, ...] = ()
     device: str = ""
     regime: str = REGIME
+    core_parameters: int | None = None
+    """Budget of a learning row; None where lengths or sources bring sizes of their own."""
     verdict: str = "not run"
     reason: str = ""
+    """Why the verdict is this one, and what to know about the figure: doubts and notes in one text."""
+    doubts: tuple[str, ...] = ()
+    """Why it is undecided."""
+    notes: tuple[str, ...] = ()
     alternative: str | None = None
     sensitivity: dict[str, Any] = field(default_factory=dict)
 
@@ -66,7 +75,10 @@ def judge(run: Run) -> dict[str, Any]:
         for column in run.plan["columns"]
         for variant in VARIANTS
     ]
-    cells = [_cell(run, rule, contender, contenders) for rule in RULES.values() for contender in contenders]
+    headline, *others = found = settings(run)
+    cells = [_cell(run, rule, c, contenders, headline) for rule in RULES.values() for c in contenders]
+    elsewhere = [_cell(run, RULES[row], c, contenders, s) for s in others for row in LEARNED for c in contenders]
+    flipped = flips([asdict(cell) for cell in (*cells, *elsewhere) if cell.row in LEARNED])
     return {
         "rules": RULES_VERSION,
         "study": run.plan["study"],
@@ -76,12 +88,28 @@ def judge(run: Run) -> dict[str, Any]:
         "machine": dict(run.machine),
         "machines": run.machines,
         "columns": [dict(column) for column in run.plan["columns"]],
-        "rows": [{"row": rule.row, "unit": rule.unit, "rule": rule.statement} for rule in RULES.values()],
-        "cells": [{**asdict(cell), "tasks": list(cell.tasks)} for cell in cells],
+        "selection": [dict(choice) for choice in run.plan.get("selection", ())],
+        "rows": [
+            {"row": rule.row, "unit": rule.unit, "bands": rule.bands, "rule": rule.statement}
+            for rule in RULES.values()
+        ],
+        "cells": [_plain(cell) for cell in cells],
+        "beside": beside.measures(run, contenders, headline),
+        "regimes": {
+            "settings": [asdict(setting) for setting in found],
+            "summary": summary(found, flipped),
+            "flips": flipped,
+            "cells": [_plain(cell) for cell in elsewhere],
+        },
     }
 
 
-def _cell(run: Run, rule: Rule, contender: Contender, contenders: list[Contender]) -> Cell:
+def _plain(cell: Cell) -> dict[str, Any]:
+    """A cell as JSON values."""
+    return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(cell).items()}
+
+
+def _cell(run: Run, rule: Rule, contender: Contender, contenders: list[Contender], setting: Setting) -> Cell:
     blank = Cell(
         row=rule.row,
         column=contender.column,
@@ -90,28 +118,30 @@ def _cell(run: Run, rule: Rule, contender: Contender, contenders: list[Contender
         claimed=rule.claimed.get(contender.family),
         unit=rule.unit,
         device=str(run.plan["device"]),
+        regime=setting.regime,
+        core_parameters=setting.core_parameters if rule.row in LEARNED else None,
     )
     if contender.architecture is None:
         why = f"the development stage has not chosen the best variant: {run.why_not_run()}"
         return _filled(blank, rule, Finding(missing=why))
-    return _filled(blank, rule, _find(run, rule.row, contender, contenders))
+    return _filled(blank, rule, _find(run, rule.row, contender, contenders, setting))
 
 
-def _find(run: Run, row: str, contender: Contender, contenders: list[Contender]) -> Finding:
+def _find(run: Run, row: str, contender: Contender, contenders: list[Contender], setting: Setting) -> Finding:
     if row in COMPARED:
         return COMPARED[row](run, contender, contenders)
-    return ALONE[row](run, contender)
+    return LEARNED[row](run, contender, setting) if row in LEARNED else parallel.find(run, contender)
 
 
 def _filled(blank: Cell, rule: Rule, finding: Finding) -> Cell:
     """The cell with its word, verdict and reason."""
     if finding.missing:
-        return replace(blank, reason=finding.missing)
+        return replace(blank, reason=finding.missing, doubts=(finding.missing,))
     word = _word(rule, finding)
     others, causes, sensitivity = _flips(rule, finding, word)
     causes = [*finding.doubts, *causes] + (["void: the untrained control scores too well"] if word == "void" else [])
     verdict = "undecided" if causes or word is None else _compared(blank.claimed, word)
-    reason = "; ".join([*([", and ".join(causes)] if causes else []), *finding.notes])
+    why = causes or [_firm(finding, word)]
     return replace(
         blank,
         measured=word,
@@ -121,7 +151,9 @@ def _filled(blank: Cell, rule: Rule, finding: Finding) -> Cell:
         seeds=finding.seeds,
         tasks=finding.tasks,
         verdict=verdict,
-        reason=reason,
+        reason="; ".join([*why, *finding.notes]),
+        doubts=tuple(causes),
+        notes=finding.notes,
         alternative=" or ".join(w for w in rule.words if w in others) or None,
         sensitivity=sensitivity,
     )
@@ -131,6 +163,14 @@ def _word(rule: Rule, finding: Finding) -> str | None:
     if finding.estimate is None:
         return finding.word or None
     return rule.word(finding.estimate.figure, finding.estimate.caps.get(1.0, 0))
+
+
+def _firm(finding: Finding, word: str | None) -> str:
+    """Why a decided word is decided."""
+    if finding.estimate is None:
+        return f"{word} by rule, without a figure"
+    left = " and without any one task" if finding.left_out else ""
+    return f"{word} over the whole interval, with thresholds a tenth lower and higher{',' * bool(left)}{left}"
 
 
 def _compared(claimed: str | None, word: str) -> str:
@@ -143,22 +183,21 @@ def _flips(rule: Rule, finding: Finding, word: str | None) -> tuple[set[str], li
     if estimate is None or interval is None or word is None:
         return set(), [], {}
     cap = estimate.caps.get(1.0, 0)
-    tried = {
-        f"interval {_text(interval.low)} to {_text(interval.high)} reaches": [rule.word(v, cap) for v in interval[1:]]
-    }
+    tried = {f"the interval {_text(interval.low)} to {_text(interval.high)}": [rule.word(v, cap) for v in interval[1:]]}
     thresholds = {f: rule.word(estimate.figure, estimate.caps.get(f, 0), f) for f in SENSITIVITY}
-    tried |= {f"thresholds moved by {f - 1:+.0%} give": [w] for f, w in thresholds.items()}
+    tried |= {f"thresholds {f - 1:+.0%}": [w] for f, w in thresholds.items()}
     left = {task: (e.figure, rule.word(e.figure, e.caps.get(1.0, 0))) for task, e in finding.left_out.items()}
-    tried |= {f"without {task} it is": [w] for task, (_, w) in left.items()}
-    tried |= {f"{case} it is": [rule.word(e.figure, e.caps.get(1.0, 0))] for case, e in finding.bounds.items()}
-    flips = {case: sorted(set(words) - {word}) for case, words in tried.items() if set(words) != {word}}
+    tried |= {f"without {task}": [w] for task, (_, w) in left.items()}
+    tried |= {case: [rule.word(e.figure, e.caps.get(1.0, 0))] for case, e in finding.bounds.items()}
+    others = {w: [case for case, words in tried.items() if w in words] for w in rule.words if w != word}
+    others = {other: cases for other, cases in others.items() if cases}
     sensitivity = {
         "thresholds": {f"{f - 1:+.0%}": w for f, w in thresholds.items()},
         "left out": {task: {"figure": _rounded(figure), "measured": w} for task, (figure, w) in left.items()},
     }
     return (
-        {w for words in flips.values() for w in words},
-        [f"{c} {' and '.join(w)}" for c, w in flips.items()],
+        set(others),
+        [f"{other} by {', '.join(cases)}" for other, cases in others.items()],
         sensitivity,
     )
 

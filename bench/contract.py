@@ -16,7 +16,7 @@ def check_architecture(architecture: Architecture, length: int = 24) -> None:
     try:
         model, twin = (architecture.build(interface, seed=0) for _ in range(2))
         inputs = torch.randint(11, (2, length), generator=torch.Generator().manual_seed(0))
-        embeddings = model.embedding(inputs).detach().requires_grad_()
+        embeddings = model.embedding(inputs)
         logits = model.from_embeddings(embeddings)
     except ValueError:
         raise

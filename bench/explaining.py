@@ -168,7 +168,7 @@ def intervention(answer: Answer, generator: torch.Generator) -> Tensor:
 def average_precision(scores: Tensor, planted: Tensor) -> float:
     """Mean over sequences of the average precision of `scores` (B, L) for the planted positions (B, L)."""
     truth, ranking = planted.cpu().numpy(), np.nan_to_num(scores.cpu().double().numpy())
-    return float(np.mean([average_precision_score(t, r) for t, r in zip(truth, ranking, strict=True)]))
+    return float(average_precision_score(truth, ranking, average="samples"))
 
 
 def chance_precision(planted: Tensor) -> float:

@@ -55,8 +55,8 @@ class Study:
     sources: tuple[Source, ...]
     core_parameters: tuple[int, ...] = (25_000,)
     seeds: int = 3
-    development_seeds: int = 1
-    learning_rates: tuple[float, ...] = (1e-3, 3e-3, 1e-2)
+    development_seeds: int = 2
+    learning_rates: tuple[float, ...] = (2e-3, 6e-3, 2e-2)
     regimes: tuple[str, ...] = (CORE_PARAMETERS,)
     trace_lengths: tuple[int, ...] = (16, 32, 64, 128, 256, 512)
     clock_lengths: tuple[int, ...] = (64, 256, 1024)
@@ -87,6 +87,7 @@ SMOKE = Study(
     ),
     core_parameters=(10_000,),
     seeds=1,
+    development_seeds=1,
     learning_rates=(1e-2,),
     trace_lengths=(16, 32, 64),
     clock_lengths=(32,),
@@ -102,7 +103,7 @@ QUICK = Study(
         Cell(task=Needle(length=32), steps=400, explain=True, development=True),
         Cell(task=Induction(length=32), steps=500, explain=True, development=True),
         Cell(task=Adding(length=32), steps=400, explain=True, development=True),
-        Cell(task=MQAR(length=32), steps=600, development=True),
+        Cell(task=MQAR(length=32), steps=400, development=True),
         Cell(task=Latch(length=64), steps=400),
         Cell(task=Copy(length=64), steps=400),
         Cell(task=FlipFlop(length=64), steps=300),
@@ -110,9 +111,9 @@ QUICK = Study(
         Cell(task=Adding(length=64), steps=400),
         Cell(task=Induction(length=64), steps=600),
         Cell(task=Parity(length=32), steps=400),
-        Cell(task=Latch(length=128), steps=300),
-        Cell(task=Copy(length=128), steps=300),
-        Cell(task=Needle(length=128), steps=400),
+        Cell(task=Latch(length=128), steps=300, batch_size=16),
+        Cell(task=Copy(length=128), steps=300, batch_size=16),
+        Cell(task=Needle(length=128), steps=400, batch_size=16),
     ),
     sources=(
         Source(
@@ -160,8 +161,7 @@ FULL = Study(
     ),
     core_parameters=(25_000, 100_000),
     seeds=5,
-    development_seeds=2,
-    learning_rates=(1e-3, 3e-3, 1e-2, 3e-2),
+    learning_rates=(1e-3, 2e-3, 6e-3, 2e-2),
     regimes=REGIMES,
     clock_lengths=(64, 128, 256, 512, 1024, 2048),
     clock_tokens=2048,

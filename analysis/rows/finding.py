@@ -78,12 +78,15 @@ def absence(run: Run, trials: pd.DataFrame) -> str:
     """Why these planned trials gave nothing: not planned, not run, or the first recorded reason."""
     if trials.empty:
         return f"not planned in study {run.plan['study']}"
-    failed = trials[trials["status"] != NOT_RUN]
-    if failed.empty:
-        return run.why_not_run()
-    first = failed.iloc[0]
-    ended = f"{len(failed)} of {len(trials)} trials ended without a result"
-    return f"{ended}; first: {first['status']} {first['reason']}".strip()
+    done = int((trials["status"] == "ok").sum())
+    failed = trials[~trials["status"].isin(("ok", NOT_RUN))]
+    if not failed.empty:
+        first = failed.iloc[0]
+        ended = f"{len(failed)} of {len(trials)} trials ended without a result"
+        return f"{ended}; first: {first['status']} {first['reason']}".strip()
+    if done == len(trials):
+        return f"nothing usable was measured in {done} trials"
+    return f"too few of {len(trials)} trials run ({done}): {run.why_not_run()}" if done else run.why_not_run()
 
 
 def shortfall(run: Run, trials: pd.DataFrame) -> list[str]:

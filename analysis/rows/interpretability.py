@@ -13,11 +13,12 @@ import pandas as pd
 
 from analysis.claims import GATE_INTERVENTION_AP, GATE_MODELS, INTERPRETABILITY, REGIME, SENSITIVITY, VOID_UNTRAINED
 from analysis.load import Run
+from analysis.regimes import Setting
 from analysis.rows.finding import FINISHED, Contender, Estimate, Finding, absence, shortfall
 from analysis.stats import Interval, mean_interval
 
 ROW = "interpretability"
-INTRINSIC = "intrinsic/"
+INTRINSIC, POSTHOC = "intrinsic/", "posthoc/"
 RANDOM = "random"
 TOO_FEW = "too few models passed the admission gate: {} of {}"
 MODERATE, VOID = (INTERPRETABILITY.words.index(word) for word in ("Moderate", "void"))
@@ -26,41 +27,59 @@ POOR = INTERPRETABILITY.words[len(INTERPRETABILITY.thresholds)]
 
 @dataclass(frozen=True)
 class Choice:
-    """The intrinsic method a family is judged by."""
+    """The method that a family is judged by."""
 
     method: str
     note: str
     doubt: str = ""
 
 
-def find(run: Run, contender: Contender) -> Finding:
+@dataclass(frozen=True)
+class Models:
+    """Explain trials of one architecture in one setting."""
+
+    planned: pd.DataFrame
+    admitted: pd.DataFrame
+    """Those of the planned report models that passed the gate."""
+    development: pd.DataFrame
+    """At the study's first budget, whatever the setting: only there the development stage trains."""
+
+
+def select(run: Run, architecture: str | None, setting: Setting) -> Models:
+    """The models of an architecture, sorted by what they may be used for."""
+    trials = run.select(kind="explain", row=ROW, architecture=architecture)
+    planned = trials[setting.holds(trials) & (trials["split"] == "report")]
+    development = trials[(trials["split"] == "development") & (trials["regime"] == REGIME)]
+    return Models(planned, planned[_passes_gate(run, planned)], development)
+
+
+def find(run: Run, contender: Contender, setting: Setting) -> Finding:
     """Mean nAP of the chosen method over tasks and admitted report models."""
-    trials = run.select(kind="explain", row=ROW, regime=REGIME, architecture=contender.architecture)
-    planned = trials[trials["split"] == "report"]
+    models = select(run, contender.architecture, setting)
+    planned, admitted = models.planned, models.admitted
     if not planned["status"].isin(FINISHED).any():
         return Finding(missing=absence(run, planned))
-    admitted = planned[_passes_gate(run, planned)]
     notes = [f"{len(admitted)} of {len(planned)} models passed the admission gate", *shortfall(run, planned)]
     if admitted.empty:
         return Finding(word=POOR, doubts=(TOO_FEW.format(0, len(planned)),), notes=tuple(notes[1:]))
     doubts = [] if _enough(admitted, planned) else [TOO_FEW.format(len(admitted), len(planned))]
-    if not _intrinsic_naps(run, admitted):
+    if not _naps(run, admitted, INTRINSIC):
         notes = ["no intrinsic explanation at all", *notes]
         return Finding(word=POOR, doubts=tuple(doubts), notes=tuple(notes), seeds=int(admitted["seed"].nunique()))
-    choice = _choose(run, trials[trials["split"] == "development"], admitted)
+    choice = choose(run, models, INTRINSIC)
     if choice is None:
         return Finding(doubts=("no development model to choose the explanation method on",), notes=tuple(notes))
-    models = _models(run, admitted, choice.method)
-    if models.empty:
+    scores = score(run, admitted, choice.method)
+    if scores.empty:
         return Finding(doubts=(f"{choice.method} was not measured on the admitted models",), notes=tuple(notes))
     return Finding(
-        estimate=_estimate(models),
-        interval=_interval(models),
-        left_out=_left_out(models),
+        estimate=_estimate(scores),
+        interval=_interval(scores),
+        left_out=_left_out(scores),
         doubts=(*doubts, *([choice.doubt] if choice.doubt else [])),
-        notes=(choice.note, *notes, *_control_notes(models)),
-        seeds=int(models["seed"].nunique()),
-        tasks=tuple(sorted(models["task"].unique())),
+        notes=(choice.note, *notes, *_control_notes(scores)),
+        seeds=int(scores["seed"].nunique()),
+        tasks=tuple(sorted(scores["task"].unique())),
     )
 
 
@@ -73,21 +92,22 @@ def _enough(admitted: pd.DataFrame, planned: pd.DataFrame) -> bool:
     return len(admitted) >= GATE_MODELS and 2 * len(admitted) >= len(planned)
 
 
-def _intrinsic_naps(run: Run, trials: pd.DataFrame) -> Mapping[str, float]:
-    """Intrinsic method -> mean nAP over the trials."""
-    held = run.values[run.values["trial"].isin(trials.index) & (run.values["metric"] == "explanation_nap")]
-    held = held[held["subject"].str.startswith(INTRINSIC)].dropna(subset=["value"])
+def _naps(run: Run, trials: pd.DataFrame, kind: str) -> Mapping[str, float]:
+    """Method -> mean nAP over the trials, for methods whose name begins with `kind`."""
+    held = run.of("explanation_nap")
+    held = held[held["trial"].isin(trials.index)]
+    held = held[held["subject"].str.startswith(kind)].dropna(subset=["value"])
     return held.groupby("subject")["value"].mean().to_dict()
 
 
-def _choose(run: Run, development: pd.DataFrame, admitted: pd.DataFrame) -> Choice | None:
+def choose(run: Run, models: Models, kind: str) -> Choice | None:
     """Best mean nAP on admitted development models. A family with one method has nothing to choose."""
-    offered = _intrinsic_naps(run, admitted)
-    through_gate = _intrinsic_naps(run, development[_passes_gate(run, development)])
-    candidates = through_gate or _intrinsic_naps(run, development)
+    offered = _naps(run, models.admitted, kind)
+    through_gate = _naps(run, models.development[_passes_gate(run, models.development)], kind)
+    candidates = through_gate or _naps(run, models.development, kind)
     if len(offered) == 1:
         (only,) = offered
-        return Choice(only, f"method {only}, the only intrinsic one")
+        return Choice(only, f"method {only}, the only one of its kind")
     if not candidates:
         return None
     best = max(sorted(candidates), key=candidates.__getitem__)
@@ -99,9 +119,9 @@ def _choose(run: Run, development: pd.DataFrame, admitted: pd.DataFrame) -> Choi
     return Choice(best, f"method {best}, chosen on development seeds out of {len(candidates)}", doubt)
 
 
-def _models(run: Run, admitted: pd.DataFrame, method: str) -> pd.DataFrame:
+def score(run: Run, admitted: pd.DataFrame, method: str) -> pd.DataFrame:
     """One row per admitted model: task, seed, and what the method and the random ranking scored."""
-    models = admitted[["task", "seed"]].assign(
+    scores = admitted[["task", "seed"]].assign(
         nap=run.last(admitted, "explanation_nap", method),
         untrained=run.last(admitted, "untrained_nap", method),
         comprehensiveness=run.last(admitted, "comprehensiveness", method),
@@ -109,12 +129,12 @@ def _models(run: Run, admitted: pd.DataFrame, method: str) -> pd.DataFrame:
         random_comprehensiveness=run.last(admitted, "comprehensiveness", RANDOM),
         random_sufficiency=run.last(admitted, "sufficiency", RANDOM),
     )
-    return models.dropna(subset=["nap"])
+    return scores.dropna(subset=["nap"])
 
 
-def _means(models: pd.DataFrame) -> pd.Series:
+def mean_scores(scores: pd.DataFrame) -> pd.Series:
     """Every score averaged within a task first, so that tasks weigh the same."""
-    return models.drop(columns="seed").groupby("task").mean().mean()
+    return scores.drop(columns="seed").groupby("task").mean().mean()
 
 
 def _beats_random(means: pd.Series) -> bool:
@@ -125,26 +145,26 @@ def _beats_random(means: pd.Series) -> bool:
     )
 
 
-def _estimate(models: pd.DataFrame) -> Estimate:
-    means = _means(models)
+def _estimate(scores: pd.DataFrame) -> Estimate:
+    means = mean_scores(scores)
     base = 0 if _beats_random(means) else MODERATE
     void = {factor: means["untrained"] > VOID_UNTRAINED * factor for factor in (1.0, *SENSITIVITY)}
     return Estimate(float(means["nap"]), {factor: VOID if is_void else base for factor, is_void in void.items()})
 
 
-def _interval(models: pd.DataFrame) -> Interval:
+def _interval(scores: pd.DataFrame) -> Interval:
     """Over seeds, each averaged over its tasks; on the logit scale, which covers better near 1 (stats.t_interval)."""
-    by_seed = models.groupby("seed")["nap"].mean()
-    return mean_interval(by_seed.to_numpy(dtype=float), "logit").widened(float(_means(models)["nap"]))
+    by_seed = scores.groupby("seed")["nap"].mean()
+    return mean_interval(by_seed.to_numpy(dtype=float), "logit").widened(float(mean_scores(scores)["nap"]))
 
 
-def _left_out(models: pd.DataFrame) -> dict[str, Estimate]:
-    tasks = sorted(models["task"].unique())
-    return {task: _estimate(models[models["task"] != task]) for task in tasks if len(tasks) > 1}
+def _left_out(scores: pd.DataFrame) -> dict[str, Estimate]:
+    tasks = sorted(scores["task"].unique())
+    return {task: _estimate(scores[scores["task"] != task]) for task in tasks if len(tasks) > 1}
 
 
-def _control_notes(models: pd.DataFrame) -> list[str]:
-    means = _means(models)
+def _control_notes(scores: pd.DataFrame) -> list[str]:
+    means = mean_scores(scores)
     better = "better" if _beats_random(means) else "not better"
     return [
         f"untrained control {means['untrained']:.2f}",

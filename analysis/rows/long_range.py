@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 
-from analysis.claims import REGIME
 from analysis.load import NOT_RUN, Run
+from analysis.regimes import Setting
 from analysis.rows.finding import FINISHED, Contender, Estimate, Finding, absence, shortfall
 from analysis.stats import lag_weights, solved_share, wilson
 
@@ -21,7 +21,7 @@ ROW = "long range"
 
 @dataclass(frozen=True)
 class Cell:
-    """Report seeds of one task at one lag (and length and size)."""
+    """Report seeds of one task at one lag and length."""
 
     task: str
     lag: int
@@ -33,9 +33,10 @@ class Cell:
     solved: int
 
 
-def find(run: Run, contender: Contender) -> Finding:
+def find(run: Run, contender: Contender, setting: Setting) -> Finding:
     """Share of cells solved, tasks weighing the same, lags by their spacing on a log2 axis."""
-    planned = run.select(row=ROW, split="report", regime=REGIME, architecture=contender.architecture)
+    planned = run.select(row=ROW, split="report", architecture=contender.architecture)
+    planned = planned[setting.holds(planned)]
     cells = _cells(run, planned)
     measured = [cell for cell in cells if cell.finished]
     tasks = sorted({cell.task for cell in cells})
@@ -51,8 +52,8 @@ def find(run: Run, contender: Contender) -> Finding:
         interval=solved_share(_weights(measured), [c.solved for c in measured], [c.runs for c in measured]),
         left_out=_left_out(measured, tasks),
         bounds={
-            "had the missing trials all been solved": Estimate(_share([_completed(cell, True) for cell in cells])),
-            "had the missing trials all failed to solve": Estimate(_share([_completed(cell, False) for cell in cells])),
+            "missing trials all solved": Estimate(_share([_completed(cell, True) for cell in cells])),
+            "missing trials all unsolved": Estimate(_share([_completed(cell, False) for cell in cells])),
         },
         doubts=(f"no result for {', '.join(blank)}",) if blank else (),
         notes=(
@@ -68,7 +69,7 @@ def find(run: Run, contender: Contender) -> Finding:
 def _cells(run: Run, planned: pd.DataFrame) -> list[Cell]:
     solved = run.last(planned, "solved").fillna(0) * (planned["status"] == "ok")
     cells = []
-    for key, group in planned.groupby(["task", "lag", "length", "core_parameters"], sort=True, dropna=False):
+    for key, group in planned.groupby(["task", "lag", "length"], sort=True, dropna=False):
         counts = (
             len(group),
             int((group["status"] != NOT_RUN).sum()),

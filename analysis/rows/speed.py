@@ -38,7 +38,7 @@ class Clocks:
 def find(run: Run, contender: Contender, contenders: list[Contender]) -> Finding:
     """Geometric mean over lengths of the ratio to the fastest family, its interval over replicates."""
     names, absent = references(contender, contenders)
-    clocks = _clocks(run, [*names, contender.architecture or ""])
+    clocks = select(run, [*names, contender.architecture or ""])
     if not names or clocks.trials.empty:
         return Finding(missing=absence(run, clocks.planned))
     grids = [_grid(clocks, clocks.rates[name]) for name in (str(contender.architecture), *names)]
@@ -57,7 +57,8 @@ def find(run: Run, contender: Contender, contenders: list[Contender]) -> Finding
     )
 
 
-def _clocks(run: Run, needed: list[str]) -> Clocks:
+def select(run: Run, needed: list[str]) -> Clocks:
+    """Clock trials of the newest machine that hold all the needed architectures."""
     planned = run.select(kind="clock")
     planned = planned[np.array([set(needed) <= set(names) for names in planned["contenders"]], dtype=bool)]
     ok = planned[planned["status"] == "ok"]
@@ -89,7 +90,8 @@ def _rates(run: Run, trials: pd.DataFrame, needed: list[str]) -> pd.DataFrame:
 
 def _medians(run: Run, trials: pd.DataFrame, metric: str, needed: list[str]) -> pd.DataFrame:
     """Median of a metric: one row per trial, one column per subject, the needed ones always there."""
-    held = run.values[run.values["trial"].isin(trials.index) & (run.values["metric"] == metric)]
+    held = run.of(metric)
+    held = held[held["trial"].isin(trials.index)]
     medians = held.pivot_table(index="trial", columns="subject", values="value", aggfunc="median")
     subjects = {*needed, *medians.columns, *(name for names in trials["contenders"] for name in names)}
     return medians.reindex(index=trials.index, columns=sorted(subjects)).astype(float)
@@ -130,8 +132,8 @@ def _contamination(run: Run, clocks: Clocks) -> float | None:
     """Share of samples whose wall time shows other work on the machine; None off the CPU."""
     if run.plan["device"] != "cpu":
         return None
-    held = run.values[run.values["trial"].isin(clocks.trials.index)]
-    times = held[held["metric"].isin(["seconds_per_step", "cpu_seconds_per_step"])]
+    times = pd.concat([run.of("seconds_per_step"), run.of("cpu_seconds_per_step")])
+    times = times[times["trial"].isin(clocks.trials.index)]
     wide = times.pivot_table(index=["trial", "subject", "step"], columns="metric", values="value")
     if "seconds_per_step" not in wide:
         return None
