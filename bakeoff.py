@@ -222,9 +222,9 @@ def faults() -> Iterator[None]:
     except (RecordsError, ValueError) as error:
         raise Fault(str(error)) from None
     except OSError as error:
-        raise Fault(
-            f"{error.filename or 'file'}: {error.strerror}: free space, or choose a writable --reports folder"
-        ) from None
+        where = f" {error.filename}" if error.filename else ""
+        hint = "free space, or choose a writable --reports folder; the same command goes on"
+        raise Fault(f"cannot write{where} ({error.strerror}): {hint}") from None
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures import TimeoutError as FutureTimeout
 from datetime import UTC, datetime
@@ -28,7 +28,7 @@ PRELOAD = ["bench.experiments", "torch._dynamo"]
 
 def run(
     trials: Iterable[Trial], workers: int, trial_seconds: float, started: Callable[[Trial], None]
-) -> Iterator[Record]:
+) -> Generator[Record, None, None]:
     """Run trials in isolated processes and yield their records as they finish.
 
     `started` is called when a trial is handed over. Closing the iterator, or an exception at a yield, stops the

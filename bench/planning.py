@@ -135,11 +135,16 @@ class Plan:
     def columns(self, results: Results) -> list[dict[str, Any]]:
         """The columns of the table, each with its plain and its best variant."""
         choices = self.learning_rates(results, LONG_RANGE)
+        waiting = sum(p.trial.id not in results for p in self.development(results) if LONG_RANGE in p.rows)
         columns = []
         for name, family in FAMILIES.items():
-            best = choose_best(family.candidates, choices)
+            best: str | None = choose_best(family.candidates, choices)
             merits = ", ".join(f"{c} {choices[c].merit:.2f}" for c in family.candidates)
-            reason = f"development merit {merits}" if len(family.candidates) > 1 else "the only candidate"
+            reason = f"development merit {merits}"
+            if len(family.candidates) == 1:
+                reason = "the only candidate"
+            elif waiting:
+                best, reason = None, f"not chosen: {waiting} development trials not run"
             columns.append(
                 {"title": family.title, "family": name, "plain": family.plain, "best": best, "best_reason": reason}
             )
@@ -158,7 +163,7 @@ class Plan:
 
     def _reported(self, results: Results) -> list[str]:
         columns = self.columns(results)
-        return list(dict.fromkeys(name for column in columns for name in (column["best"], column["plain"])))
+        return list(dict.fromkeys(name for column in columns for name in (column["best"], column["plain"]) if name))
 
     def _reported_cell(self, name: str, cell: Cell, seed: int, rate: float, results: Results) -> list[Planned]:
         planned = []

@@ -6,7 +6,9 @@ import time
 from collections.abc import Sequence
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
+from rich.table import Column
 from rich.text import Text
 
 from bench.planning import Planned
@@ -14,6 +16,8 @@ from bench.records import Record
 from bench.trial import Clock, Learn, Trial
 
 PLAIN_LINE_SECONDS = 20.0
+STAGES = 3
+"""Structure and speed, development, report: see `bench.planning`."""
 
 
 class ProgressWatcher:
@@ -26,16 +30,19 @@ class ProgressWatcher:
         self.weight_left, self.weight_done, self.busy_since = 0.0, 0.0, time.monotonic()
         self.total, self.done, self.last_line = 0, 0, time.monotonic()
         self.weights: dict[str, float] = {}
+        self.stage = 0
+        fixed, filling = Column(no_wrap=True), Column(no_wrap=True, overflow="ellipsis", ratio=1)
         self.progress = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=20),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            TextColumn("{task.fields[state]}"),
+            TextColumn("{task.description}", table_column=fixed),
+            BarColumn(bar_width=12, table_column=fixed),
+            MofNCompleteColumn(table_column=fixed),
+            TextColumn("{task.fields[cost]}", table_column=fixed),
+            TextColumn("{task.fields[now]}", table_column=filling),
             console=console,
+            expand=True,
             disable=not console.is_terminal,
         )
-        self.task: TaskID = self.progress.add_task("trials", total=None, state="")
+        self.task: TaskID = self.progress.add_task("starting", total=None, cost="", now="")
 
     def __enter__(self) -> ProgressWatcher:
         self.progress.start()
@@ -46,6 +53,7 @@ class ProgressWatcher:
 
     def planned(self, trials: Sequence[Planned], finished: int) -> None:
         """A stage is about to run."""
+        self.stage += 1
         self.total, self.done, self.running = len(trials), finished, {}
         self.weights = {p.trial.id: _weight(p.trial) for p in trials}
         self.weight_left = sum(self.weights.values()) * (1 - finished / max(1, len(trials)))
@@ -70,11 +78,15 @@ class ProgressWatcher:
         self._show()
 
     def _show(self) -> None:
-        state = f"{self._time_left()}  {self.cpu_seconds:.0f} CPU-s  {'; '.join(self.running.values())}"
-        self.progress.update(self.task, total=self.total, completed=self.done, state=state)
+        stage = f"stage {self.stage}/{STAGES}"
+        cost = f"{self._time_left()} {self.cpu_seconds:.0f} CPU-s"
+        now = "; ".join(self.running.values())
+        self.progress.update(
+            self.task, description=stage, total=self.total, completed=self.done, cost=cost, now=escape(now)
+        )
         if not self.console.is_terminal and time.monotonic() - self.last_line > PLAIN_LINE_SECONDS:
             self.last_line = time.monotonic()
-            self.console.print(Text(f"{self.done}/{self.total} {state}"))
+            self.console.print(Text(f"{stage}: {self.done}/{self.total} {cost}, now {now}"))
 
     def _time_left(self) -> str:
         """Time left in this stage, from the steps and tokens still to come at the pace so far."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
@@ -69,7 +70,7 @@ def canonical(value: object) -> str:
 
 
 def to_line(record: Record) -> str:
-    """One line of `trials.jsonl`, without the newline. Non-finite values become null."""
+    """One line of `trials.jsonl`, without the newline."""
     data = asdict(record)
     data["measurements"] = [_compact(m) for m in record.measurements]
     return json.dumps(data, separators=(",", ":"), allow_nan=False)
@@ -91,7 +92,7 @@ def from_line(line: str) -> Record:
         rows = data.pop("measurements", [])
         data["measurements"] = tuple(Measurement(**{**m, "value": _number(m["value"])}) for m in rows)
         return Record(**data)
-    except (TypeError, KeyError, AttributeError) as error:
+    except (TypeError, KeyError, AttributeError, ValueError) as error:
         raise RecordsError(f"record {data['id']!r} has unexpected fields: {error}") from None
 
 
@@ -143,8 +144,7 @@ def write_atomically(path: Path, text: str) -> None:
 
 
 def _compact(measurement: Measurement) -> dict[str, Any]:
-    finite = measurement.value == measurement.value and abs(measurement.value) != float("inf")
-    row: dict[str, Any] = {"metric": measurement.metric, "value": measurement.value if finite else None}
+    row: dict[str, Any] = {"metric": measurement.metric, "value": _plain(measurement.value)}
     if measurement.subject:
         row["subject"] = measurement.subject
     if measurement.step is not None:
@@ -152,5 +152,12 @@ def _compact(measurement: Measurement) -> dict[str, Any]:
     return row
 
 
-def _number(value: float | None) -> float:
-    return float("nan") if value is None else float(value)
+def _plain(value: float) -> float | str | None:
+    """JSON knows no infinity and no NaN: "inf", "-inf" and null stand for them."""
+    if math.isnan(value):
+        return None
+    return value if math.isfinite(value) else str(value)
+
+
+def _number(value: float | str | None) -> float:
+    return math.nan if value is None else float(value)

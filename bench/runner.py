@@ -10,7 +10,7 @@ import fcntl
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -101,8 +101,9 @@ class Run:
 
         if not trials:
             return
-        with (self.folder / TRIALS).open("a", encoding="utf-8") as file:
-            for record in engine.run(until_deadline(), workers, self.plan.study.trial_seconds, self.watcher.started):
+        records = engine.run(until_deadline(), workers, self.plan.study.trial_seconds, self.watcher.started)
+        with (self.folder / TRIALS).open("a", encoding="utf-8") as file, closing(records):
+            for record in records:
                 file.write(to_line(record) + "\n")
                 file.flush()
                 os.fsync(file.fileno())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bench.tasks.adding import Adding
 from bench.tasks.copy import Copy
@@ -169,4 +169,13 @@ FULL = Study(
     trial_seconds=7200.0,
 )
 
-STUDIES: dict[str, Study] = {study.name: study for study in (SMOKE, QUICK, FULL)}
+GPU = replace(
+    QUICK,
+    name="gpu",
+    purpose="the quick cells and longer clocks for --device cuda, in slices of eight minutes: repeat the command",
+    clock_lengths=(64, 256, 1024, 4096, 16_384),
+    clock_tokens=16_384,
+    minutes=8.0,
+)
+
+STUDIES: dict[str, Study] = {study.name: study for study in (SMOKE, QUICK, FULL, GPU)}

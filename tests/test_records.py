@@ -38,10 +38,19 @@ def test_id_is_stable_and_order_free() -> None:
     assert trial_id(TRIAL) != trial_id(TRIAL | {"seed": 4})
 
 
-def test_what_is_not_finite_becomes_null_and_comes_back_as_nan() -> None:
-    line = to_line(record(measurements=(Measurement("score", math.inf), Measurement("score", math.nan))))
-    assert [m["value"] for m in json.loads(line)["measurements"]] == [None, None]
-    assert all(math.isnan(m.value) for m in from_line(line).measurements)
+def test_what_is_not_finite_survives_strict_json() -> None:
+    values = (math.inf, -math.inf, math.nan, 1.5)
+    line = to_line(record(measurements=tuple(Measurement("reach", v) for v in values)))
+    assert [m["value"] for m in json.loads(line, parse_constant=pytest.fail)["measurements"]] == [
+        "inf",
+        "-inf",
+        None,
+        1.5,
+    ]
+    back = [m.value for m in from_line(line).measurements]
+    assert back[:2] == [math.inf, -math.inf]
+    assert math.isnan(back[2])
+    assert back[3] == 1.5
 
 
 @pytest.mark.parametrize(
