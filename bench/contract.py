@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from models.architecture import Architecture, Interface, count_parameters
+from models.architecture import Architecture, Interface, SequenceModel, count_parameters
 
 TOLERANCE = 0.005
 """Largest allowed deviation from the budget of core parameters."""
@@ -37,7 +37,19 @@ def check_architecture(architecture: Architecture, length: int = 24) -> None:
     logits.square().sum().backward()
     if dead := [n for n, p in model.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]:
         raise ValueError(f"{name}: no gradient reaches {dead[0]}; use it or remove it")
+    if model.can_step and not torch.allclose(_stepped(model, inputs), logits, atol=1e-4):
+        raise ValueError(
+            f"{name}: stepping position by position does not give what the whole sequence gives; mend step()"
+        )
     if not torch.equal(twin(inputs), model(inputs)):
         raise ValueError(
             f"{name} is not deterministic: two models from one seed differ; draw only from torch's generator"
         )
+
+
+def _stepped(model: SequenceModel, inputs: torch.Tensor) -> torch.Tensor:
+    state, outputs = model.start(len(inputs)), []
+    for position in range(inputs.shape[1]):
+        output, state = model.step(inputs[:, position], state)
+        outputs.append(output)
+    return torch.stack(outputs, dim=1)

@@ -9,7 +9,7 @@ from dataclasses import replace
 from bench.machine import device_problem
 from bench.planning import ROWS, Plan, Planned
 from bench.studies import STUDIES
-from bench.trial import DEVELOPMENT, Learn
+from bench.trial import DEVELOPMENT, TRAINING_TIME, Clock, Learn
 from models import ARCHITECTURES, find
 from models.architecture import Architecture
 
@@ -30,7 +30,10 @@ def make_plan(study: str, architectures: Sequence[str], device: str, seeds: int 
 
 
 def make_wanted(only: Sequence[str], plan: Plan) -> Callable[[Planned], bool]:
-    """What `--only` lets through. Development trials come along wherever a learning rate must be chosen."""
+    """What `--only` lets through.
+
+    Development trials come along wherever a learning rate must be chosen, clocks where training time is matched.
+    """
     tasks = {c.task.name for c in plan.study.cells} | {s.task.name for s in plan.study.sources}
     names = {row.replace(" ", "-"): row for row in ROWS} | {task: task for task in tasks}
     for name in only:
@@ -40,9 +43,12 @@ def make_wanted(only: Sequence[str], plan: Plan) -> Callable[[Planned], bool]:
         return lambda planned: True
     chosen = {names[name] for name in only}
     learning = chosen - {"parallel", "speed"}
+    times_matter = TRAINING_TIME in plan.study.regimes and bool(learning - {"scalability"})
 
     def wanted(planned: Planned) -> bool:
         trial = planned.trial
+        if isinstance(trial, Clock) and times_matter:
+            return True
         if isinstance(trial, Learn) and trial.split == DEVELOPMENT:
             scaling = trial.task.measures == "scaling"
             return bool(learning & {"scalability", trial.task.name} if scaling else learning - {"scalability"})

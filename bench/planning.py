@@ -9,19 +9,17 @@ A stage is a pure function of the results so far, so a run that is resumed plans
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
-from statistics import median
 from typing import Any
 
+from bench.regimes import seconds_near, step_cap
 from bench.selection import Choice, Results, choose_best, choose_rates
 from bench.studies import Cell, Source, Study
 from bench.trial import (
     CORE_PARAMETERS,
     DEVELOPMENT,
     REPORT,
-    TRAINING_FLOPS,
-    TRAINING_TIME,
     Clock,
     Explain,
     Learn,
@@ -31,8 +29,6 @@ from bench.trial import (
 )
 from models import ARCHITECTURES, FAMILIES
 from models.architecture import Architecture
-from models.budget import solve
-from models.cost import train_step_flops
 
 PARALLEL, LONG_RANGE, SCALABILITY = "parallel", "long range", "scalability"
 SPEED, INTERPRETABILITY, STATE_TRACKING = "speed", "interpretability", "state tracking"
@@ -57,6 +53,8 @@ class Planned:
 
 
 Stage = Callable[[Results], list[Planned]]
+Seconds = Mapping[int, Mapping[str, float]]
+"""Seconds per training step, by length of a cell and name of an architecture."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +64,12 @@ class Plan:
     study: Study
     device: str = "cpu"
     strangers: tuple[Architecture, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.study.seeds > DEVELOPMENT_SEED:
+            raise ValueError(
+                f"{self.study.seeds} seeds would run into the development seeds: {DEVELOPMENT_SEED} at most"
+            )
 
     @property
     def architectures(self) -> tuple[Architecture, ...]:
@@ -116,6 +120,8 @@ class Plan:
         """
         planned = []
         names = self._reported(results)
+        clocks = [p.trial for p in self.structure_and_speed(results) if isinstance(p.trial, Clock)]
+        seconds = {n: seconds_near(n, clocks, results) for n in {cell.task.length for cell in self.study.cells}}
         rates = {row: self.learning_rates(results, row) for row in (LONG_RANGE, SCALABILITY)}
         for source in self.study.sources:
             for seed in range(self.study.seeds):
@@ -124,7 +130,7 @@ class Plan:
         for cell in self.study.cells:
             for seed in range(self.study.seeds):
                 for name in names:
-                    planned += self._reported_cell(name, cell, seed, rates[LONG_RANGE][name].learning_rate, results)
+                    planned += self._reported_cell(name, cell, seed, rates[LONG_RANGE][name].learning_rate, seconds)
         return planned
 
     def learning_rates(self, results: Results, row: str) -> dict[str, Choice]:
@@ -165,13 +171,16 @@ class Plan:
         columns = self.columns(results)
         return list(dict.fromkeys(name for column in columns for name in (column["best"], column["plain"]) if name))
 
-    def _reported_cell(self, name: str, cell: Cell, seed: int, rate: float, results: Results) -> list[Planned]:
+    def _reported_cell(self, name: str, cell: Cell, seed: int, rate: float, seconds: Seconds) -> list[Planned]:
         planned = []
         for budget in self.study.core_parameters:
-            architecture = replace(self._find(name), core_parameters=budget)
+            architecture, reference = (replace(self._find(n), core_parameters=budget) for n in (name, REFERENCE))
             for regime in self.study.regimes:
-                steps = self._steps(architecture, cell, regime, results)
-                planned.append(self._cell(architecture, replace(cell, steps=steps), rate, seed, REPORT, regime))
+                near = seconds[cell.task.length]
+                steps = step_cap(cell.steps, regime, architecture, reference, cell.task.interface, near)
+                # Before the clocks have run there is no time to match; the stage is planned again when they have.
+                if steps is not None:
+                    planned.append(self._cell(architecture, replace(cell, steps=steps), rate, seed, REPORT, regime))
         return planned
 
     def _reported_source(self, name: str, source: Source, seed: int, rate: float) -> list[Planned]:
@@ -217,30 +226,3 @@ class Plan:
             data_tokens=data_tokens,
         )
         return Planned(trial, (SCALABILITY,))
-
-    def _steps(self, architecture: Architecture, cell: Cell, regime: str, results: Results) -> int:
-        """The step cap that spends what the reference spends: as many steps, FLOPs, or seconds."""
-        reference = replace(self._find(REFERENCE), core_parameters=architecture.core_parameters)
-        if regime == TRAINING_FLOPS:
-            interface = cell.task.interface
-            spent, allowed = (train_step_flops(a, solve(a, interface), interface) for a in (architecture, reference))
-            ratio = allowed / spent
-        elif regime == TRAINING_TIME:
-            ratio = self._seconds(REFERENCE, cell, results) / self._seconds(architecture.name, cell, results)
-        else:
-            ratio = 1.0
-        return max(1, round(cell.steps * ratio))
-
-    def _seconds(self, name: str, cell: Cell, results: Results) -> float:
-        """Median seconds per step from the clock trials at the length nearest to the cell's."""
-        clocks = [p.trial for p in self.structure_and_speed(results) if isinstance(p.trial, Clock)]
-        nearest = min({c.length for c in clocks}, key=lambda n: abs(n - cell.task.length))
-        found = [
-            m.value
-            for c in clocks
-            if c.length == nearest and c.id in results
-            for m in results[c.id].measurements
-            if m.metric == "seconds_per_step" and m.subject == name
-        ]
-        # Before the clocks have run there is nothing to match; the stage is planned again when they have.
-        return median(found) if found else 1.0

@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
+
+State = tuple[Any, ...]
+"""What a core carries from one position to the next: a NamedTuple of tensors, numbers, and tuples of these."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,11 @@ class Architecture:
     """Budget of trainable numbers in the core; embedding and read-out come on top (Kaplan et al. 2020, section 2.1)."""
 
     def core(self, size: Size, interface: Interface) -> nn.Module:
-        """The part that differs: a module (B, L, D) -> (B, L, out_width), causal, with an attribute `out_width`."""
+        """The part that differs: a module (B, L, D) -> (B, L, out_width), causal, with an attribute `out_width`.
+
+        To generate position by position it also has `start(batch)` -> state before the first position, and
+        `step(x (B, D), state)` -> (out (B, out_width), state after it), equal to the forward pass at that position.
+        """
         raise NotImplementedError(f"{type(self).__name__} must implement core(size, interface)")
 
     def natural_inner(self, width: int, interface: Interface) -> int:
@@ -97,6 +104,40 @@ class SequenceModel(nn.Module):
         """Embeddings (B, L, D) -> logits (B, L, outputs): where attribution methods enter."""
         return self.readout(self.core(embeddings))
 
+    @property
+    def can_step(self) -> bool:
+        """Whether the core can go position by position."""
+        return all(callable(getattr(self.core, method, None)) for method in ("start", "step"))
+
+    @torch.no_grad()
+    def start(self, batch: int) -> State:
+        """The state before the first position of `batch` sequences, on the core's device.
+
+        Raises ValueError for a core without `start` and `step`.
+        """
+        if not self.can_step:
+            raise ValueError(
+                f"{type(self.core).__name__} cannot go position by position: give it start(batch) -> state and "
+                "step(x (B, D), state) -> (out (B, out_width), state)"
+            )
+        if batch < 1:
+            raise ValueError(f"batch must be at least 1, got {batch}")
+        return self.core.start(batch)  # type: ignore[operator]
+
+    @torch.no_grad()
+    def step(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
+        """One position: tokens (B,) or features (B, F) -> logits (B, outputs) and the state after it; no gradients.
+
+        The state that is handed in is spent: its buffers may live on in the state that comes back. Raises ValueError
+        for inputs of another shape; a core may, for positions beyond its length.
+        """
+        expected = (self.interface.features,) if self.interface.features else ()
+        if inputs.ndim == 0 or inputs.shape[1:] != expected:
+            one = f"features (B, {expected[0]})" if expected else "tokens (B,)"
+            raise ValueError(f"a step takes one position, {one}, got the shape {tuple(inputs.shape)}")
+        out, state = self.core.step(self.embedding(inputs), state)  # type: ignore[operator]
+        return self.readout(out), state
+
     def intrinsic(self, inputs: Tensor) -> dict[str, Tensor]:
         """What the forward pass itself holds about the last position's answer: method -> relevance (B, L).
 
@@ -109,6 +150,20 @@ class SequenceModel(nn.Module):
 def count_parameters(module: nn.Module) -> int:
     """Trainable numbers in a module."""
     return sum(p.numel() for p in module.parameters() if p.requires_grad)
+
+
+def state_bytes(state: Any) -> int:
+    """Bytes of the tensors in a state, room that is set aside but not yet filled included.
+
+    Raises ValueError for anything but tensors, numbers and tuples of these, whose bytes would go unseen.
+    """
+    if isinstance(state, Tensor):
+        return state.numel() * state.element_size()
+    if isinstance(state, tuple):
+        return sum(map(state_bytes, state))
+    if isinstance(state, int | float):
+        return 0
+    raise ValueError(f"a state holds tensors, numbers and tuples of these, got a {type(state).__name__}")
 
 
 def spread(total: int, layers: int) -> list[int]:

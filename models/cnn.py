@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -72,6 +73,7 @@ class Block(nn.Module):
     def __init__(self, width: int, inner: int, kernel_size: int, dilation: int) -> None:
         super().__init__()
         self.reach = (kernel_size - 1) * dilation
+        self.dilation = dilation
         self.norm = nn.LayerNorm(width)
         self.convolution = nn.Conv1d(width, inner, kernel_size, dilation=dilation)
         self.out = nn.Linear(inner, width)
@@ -84,10 +86,33 @@ class Block(nn.Module):
         """(B, L, D) -> pre-activations (B, L, inner); zeros on the left, so that nothing comes from the future."""
         return self.convolution(F.pad(normed.transpose(1, 2), (self.reach, 0))).transpose(1, 2)
 
+    def start(self, batch: int) -> Tensor:
+        """Ring buffer (dilation, B, D, k - 1) of the last normed inputs; zeros, as the padding of a whole sequence.
+
+        Position p and its k - 1 taps lie `dilation` apart, so they share the entry p mod dilation, oldest first.
+        """
+        _, width, taps = self.convolution.weight.shape
+        return self.convolution.weight.new_zeros(self.dilation, batch, width, taps - 1)
+
+    def step(self, x: Tensor, ring: Tensor, position: int) -> Tensor:
+        """One position: (B, D) -> (B, D); the ring takes it up in place."""
+        past = ring[position % self.dilation]
+        taps = torch.cat((past, self.norm(x).unsqueeze(2)), dim=2)
+        past.copy_(taps[:, :, 1:])
+        z = F.linear(taps.flatten(1), self.convolution.weight.flatten(1), self.convolution.bias)
+        return x + self.out(F.gelu(z))
+
     def frozen(self, normed: Tensor) -> Tensor:
         """The residual branch as an affine map: GELU is z * Phi(z), and its gate Phi(z) does not differentiate."""
         z = self.convolve(normed)
         return self.out(z * torch.special.ndtr(z.detach()))
+
+
+class CNNState(NamedTuple):
+    """The positions seen so far, and each block's ring buffer."""
+
+    position: int
+    rings: tuple[Tensor, ...]
 
 
 class CNNCore(nn.Module):
@@ -109,6 +134,16 @@ class CNNCore(nn.Module):
         for block in self.blocks:
             x = block(x)
         return self.norm(x)
+
+    def start(self, batch: int) -> CNNState:
+        """Empty ring buffers."""
+        return CNNState(0, tuple(block.start(batch) for block in self.blocks))
+
+    def step(self, x: Tensor, state: CNNState) -> tuple[Tensor, CNNState]:
+        """One position: (B, D) -> (B, D) and the state after it, without end; the rings are written in place."""
+        for block, ring in zip(self.blocks, state.rings, strict=True):
+            x = block.step(x, ring, state.position)
+        return self.norm(x), state._replace(position=state.position + 1)
 
     def intrinsic(self, embeddings: Tensor, readout: nn.Module) -> dict[str, Tensor]:
         """Class-activation maps (Zhou et al. 2016, section 2), each (B, L): the size of what a position contributes.

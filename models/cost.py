@@ -8,6 +8,7 @@ closed forms for what we ship, and counting on the meta device for a stranger's.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Protocol, runtime_checkable
 
 import torch
@@ -43,6 +44,7 @@ def forward_flops(architecture: Architecture, size: Size, interface: Interface, 
     return batch * (architecture.closed_flops(size, interface) + shell)
 
 
+@cache
 def train_step_flops(architecture: Architecture, size: Size, interface: Interface, batch: int = 1) -> int:
     """FLOPs of one training step, as three forward passes: the backward pass has two products for each product.
 

@@ -88,6 +88,13 @@ class LayerState(NamedTuple):
     hidden: Tensor
 
 
+class LSTMState(NamedTuple):
+    """What is carried from one position to the next, each (layers, B, hidden units)."""
+
+    hidden: Tensor
+    cell: Tensor
+
+
 class LSTMCore(nn.Module):
     """nn.LSTM without its final state, so that it fits between embedding and read-out."""
 
@@ -99,6 +106,16 @@ class LSTMCore(nn.Module):
     def forward(self, embeddings: Tensor) -> Tensor:
         """(B, L, D) -> (B, L, hidden units)."""
         return self.lstm(embeddings)[0]
+
+    def start(self, batch: int) -> LSTMState:
+        """Zeros, as before the first position of a sequence."""
+        weight, shape = _weights(self.lstm, 0)[0], (self.lstm.num_layers, batch, self.lstm.hidden_size)
+        return LSTMState(weight.new_zeros(shape), weight.new_zeros(shape))
+
+    def step(self, x: Tensor, state: LSTMState) -> tuple[Tensor, LSTMState]:
+        """One position: (B, D) -> (B, hidden units) and the state after it, without end."""
+        out, after = self.lstm(x.unsqueeze(1), state)
+        return out.squeeze(1), LSTMState(*after)
 
     @torch.no_grad()
     def layer_states(self, embeddings: Tensor) -> Iterator[LayerState]:

@@ -7,20 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from models.architecture import Architecture, Interface, Size, spread
+from models.attention import KeyValue, Rotation, SelfAttention, angles, as_default, head_count
 
 POSITIONS = ("sinusoidal", "rotary")
 SMALLEST_WIDTH = 24  # narrower heads learn recall far more slowly at these sizes
-
-
-def head_count(width: int) -> int:
-    """Heads at a width: one for every 32 channels."""
-    return max(1, width // 32)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,72 +67,14 @@ class Transformer(Architecture):
 
 def sinusoids(length: int, width: int) -> Tensor:
     """Position table (L, D): sines in even channels, cosines in odd (Vaswani et al. 2017, section 3.5)."""
-    angles = _angles(length, width)
-    return _as_default(torch.stack((angles.sin(), angles.cos()), dim=-1).flatten(1))
-
-
-class Rotation(nn.Module):
-    """Turns channel pairs of queries and keys by an angle proportional to the position (Su et al. 2021, section 3.2).
-
-    Pairs are (i, i + D/2) instead of neighbours: the same map up to a fixed permutation of the channels.
-    """
-
-    cosine: Tensor
-    sine: Tensor
-
-    def __init__(self, length: int, width: int) -> None:
-        super().__init__()
-        angles = _angles(length, width)
-        self.register_buffer("cosine", _as_default(angles.cos()), persistent=False)
-        self.register_buffer("sine", _as_default(angles.sin()), persistent=False)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, heads, L, head width) -> the same shape."""
-        cosine, sine = self.cosine[: x.shape[-2]], self.sine[: x.shape[-2]]
-        first, second = x.chunk(2, dim=-1)
-        return torch.cat((first * cosine - second * sine, second * cosine + first * sine), dim=-1)
-
-
-class SelfAttention(nn.Module):
-    """Causal multi-head attention (Vaswani et al. 2017, section 3.2.2): (B, L, D) -> (B, L, D)."""
-
-    def __init__(self, width: int, rotation: nn.Module, fused: bool) -> None:
-        super().__init__()
-        self.heads = head_count(width)
-        self.fused = fused
-        self.rotation = rotation
-        self.qkv = nn.Linear(width, 3 * width)
-        self.out = nn.Linear(width, width)
-
-    def project(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Queries, keys and values, each (B, heads, L, head width), positions already turned in."""
-        batch, length, width = x.shape
-        parts = self.qkv(x).view(batch, length, 3, self.heads, width // self.heads)
-        query, key, value = parts.permute(2, 0, 3, 1, 4).unbind(0)
-        return self.rotation(query), self.rotation(key), value
-
-    @staticmethod
-    def probabilities(query: Tensor, key: Tensor) -> Tensor:
-        """Written-out causal attention weights (B, heads, L, L); row i sums to one over keys 0..i."""
-        length = query.shape[-2]
-        future = torch.ones(length, length, dtype=torch.bool, device=query.device).triu(1)
-        scores = query @ key.transpose(-2, -1) * query.shape[-1] ** -0.5
-        return scores.masked_fill(future, float("-inf")).softmax(dim=-1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, L, D) -> (B, L, D)."""
-        query, key, value = self.project(x)
-        if self.fused:
-            mixed = F.scaled_dot_product_attention(query, key, value, is_causal=True)
-        else:
-            mixed = self.probabilities(query, key) @ value
-        return self.out(mixed.transpose(1, 2).flatten(2))
+    turns = angles(length, width)
+    return as_default(torch.stack((turns.sin(), turns.cos()), dim=-1).flatten(1))
 
 
 class Block(nn.Module):
     """x + attention(norm x), then x + feed-forward(norm x)."""
 
-    def __init__(self, width: int, inner: int, rotation: nn.Module, fused: bool) -> None:
+    def __init__(self, width: int, inner: int, rotation: Rotation | None, fused: bool) -> None:
         super().__init__()
         self.attention_norm = nn.LayerNorm(width)
         self.attention = SelfAttention(width, rotation, fused)
@@ -145,8 +84,21 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, L, D) -> (B, L, D)."""
-        x = x + self.attention(self.attention_norm(x))
+        return self._feed_forward(x + self.attention(self.attention_norm(x)))
+
+    def step(self, x: Tensor, cache: KeyValue, position: int) -> Tensor:
+        """One position: (B, 1, D) -> (B, 1, D); the cache is written in place."""
+        return self._feed_forward(x + self.attention.step(self.attention_norm(x), cache, position))
+
+    def _feed_forward(self, x: Tensor) -> Tensor:
         return x + self.contract(F.gelu(self.expand(self.feed_forward_norm(x))))
+
+
+class TransformerState(NamedTuple):
+    """The positions seen so far, and each layer's cache."""
+
+    position: int
+    caches: tuple[KeyValue, ...]
 
 
 class TransformerCore(nn.Module):
@@ -163,7 +115,7 @@ class TransformerCore(nn.Module):
         # added as it is: the shell's embeddings already have unit variance, which is what the paper's sqrt(D) is for
         table = None if rotary else sinusoids(length, width)
         self.register_buffer("positions", table, persistent=False)
-        rotation = Rotation(length, width // head_count(width)) if rotary else nn.Identity()
+        rotation = Rotation(length, width // head_count(width)) if rotary else None
         self.blocks = nn.ModuleList(  # type: ignore[assignment]
             Block(width, inner, rotation, architecture.fused) for inner in spread(size.inner, architecture.depth)
         )
@@ -175,6 +127,28 @@ class TransformerCore(nn.Module):
         for block in self.blocks:
             x = block(x)
         return self.norm(x)
+
+    def start(self, batch: int) -> TransformerState:
+        """Empty caches with room for every position that this core was built for."""
+        return TransformerState(0, tuple(block.attention.start(batch, self.length) for block in self.blocks))
+
+    def step(self, x: Tensor, state: TransformerState) -> tuple[Tensor, TransformerState]:
+        """One position: (B, D) -> (B, D) and the state after it; the caches are written in place.
+
+        Raises ValueError once the caches are full, or for another batch than they were made for.
+        """
+        position, caches = state
+        if position == self.length:
+            raise ValueError(
+                f"the key-value cache is full: this Transformer was built for at most {self.length} positions; "
+                "build it for an interface of a greater length"
+            )
+        if len(x) != len(caches[0].key):
+            raise ValueError(f"a step of batch {len(x)} on a state of batch {len(caches[0].key)}; start({len(x)}) anew")
+        x = (x if self.positions is None else x + self.positions[position]).unsqueeze(1)
+        for block, cache in zip(self.blocks, caches, strict=True):
+            x = block.step(x, cache, position)
+        return self.norm(x).squeeze(1), TransformerState(position + 1, caches)
 
     @torch.no_grad()
     def intrinsic(self, embeddings: Tensor, readout: nn.Module) -> dict[str, Tensor]:
@@ -203,13 +177,3 @@ class TransformerCore(nn.Module):
                 f"build it for an interface of length {length}"
             )
         return embeddings if self.positions is None else embeddings + self.positions[:length]
-
-
-def _angles(length: int, width: int) -> Tensor:
-    """(L, D/2) in float64: position times 10000 ** (-2i / D). On the CPU, for a sine on meta loads half of torch."""
-    frequency = 10_000.0 ** (-torch.arange(0, width, 2, dtype=torch.float64, device="cpu") / width)
-    return torch.outer(torch.arange(length, dtype=torch.float64, device="cpu"), frequency)
-
-
-def _as_default(table: Tensor) -> Tensor:
-    return table.to(torch.get_default_device(), torch.get_default_dtype())
