@@ -82,7 +82,7 @@ LONG_RANGE = Rule(
 )
 SCALABILITY = Rule(
     row="Scalability",
-    unit="exponent / best family's",
+    unit="smaller exponent / best family's",
     statement="exponents of excess loss against data and against core parameters; the smaller ratio to the best "
     "family. High: >= 0.9 and no saturation; Moderate: 0.5 to 0.9, or one of the two saturated; "
     "Low: < 0.5, or both saturated",
@@ -113,6 +113,12 @@ INTERPRETABILITY = Rule(
     claimed=_claims("Good", "Poor", "Poor"),
 )
 RULES = {rule.row: rule for rule in (PARALLEL, LONG_RANGE, SCALABILITY, SPEED, INTERPRETABILITY)}
+
+CAVEATS = (
+    "An LSTM with chrono initialisation is told the length of its task, as a CNN is through its receptive field.",
+    "Best and plain variants are each judged against the same kind of the other families.",
+)
+"""What a reader must know about the columns."""
 
 GATE_INTERVENTION_AP = 0.95
 """Interpretability: a model is admitted when it solved its task and causal intervention ranks the planted positions

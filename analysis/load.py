@@ -106,7 +106,7 @@ def load(folder: Path) -> Run:
 
 def tidy(run: Run) -> pd.DataFrame:
     """The frame that measurements.csv holds. A trial without any value has one row, with an empty metric."""
-    silent = run.trials.index.difference(run.values["trial"].unique())
+    silent = run.trials.index.difference(pd.Index(run.values["trial"].unique()))
     blank = pd.DataFrame({"trial": silent.to_numpy(dtype=np.int64), "metric": "", "subject": ""})
     values = pd.concat([run.values, blank], ignore_index=True).sort_values("trial", kind="stable")
     facts = run.trials.take(values["trial"].to_numpy(dtype=np.int64)).reset_index(drop=True)

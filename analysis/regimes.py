@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from analysis.claims import REGIME
@@ -41,7 +42,7 @@ class Setting:
 def settings(run: Run) -> list[Setting]:
     """Settings of the planned learning cells, the headline first."""
     cells = run.select(split="report").dropna(subset=["core_parameters"])
-    cells = cells[[any(row in LEARNING for row in rows) for rows in cells["rows"]]]
+    cells = cells[np.array([any(row in LEARNING for row in rows) for rows in cells["rows"]], dtype=bool)]
     found = sorted({(str(r), int(n)) for r, n in zip(cells["regime"], cells["core_parameters"], strict=True)})
     sizes = [size for regime, size in found if regime == REGIME]
     headline = Setting(REGIME, min(sizes) if sizes else None)

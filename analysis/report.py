@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis import table
+from analysis import page
 from analysis.load import load, tidy
 from analysis.verdicts import judge
 from bench.records import write_atomically
@@ -28,7 +28,7 @@ def write(folder: Path) -> dict[str, Any]:
     run = load(folder)
     verdicts = judge(run)
     write_atomically(folder / VERDICTS, json.dumps(verdicts, indent=1, sort_keys=True, allow_nan=False) + "\n")
-    write_atomically(folder / TABLE, table.markdown(verdicts))
+    write_atomically(folder / TABLE, page.markdown(verdicts))
     write_atomically(folder / MEASUREMENTS, to_csv(tidy(run)))
     return verdicts
 

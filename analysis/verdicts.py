@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from analysis import beside
 from analysis.claims import (
     INTERPRETABILITY,
     LONG_RANGE,
-    PARALLEL,
     REGIME,
     RULES,
     RULES_VERSION,
@@ -25,11 +25,11 @@ from analysis.claims import (
     VARIANTS,
     Rule,
 )
-from analysis import beside
 from analysis.load import Run
 from analysis.regimes import Setting, flips, settings, summary
 from analysis.rows import interpretability, long_range, parallel, scalability, speed
 from analysis.rows.finding import Contender, Finding
+from analysis.stats import Interval
 
 DIGITS = 6
 LEARNED = {LONG_RANGE.row: long_range.find, INTERPRETABILITY.row: interpretability.find}
@@ -90,8 +90,7 @@ def judge(run: Run) -> dict[str, Any]:
         "columns": [dict(column) for column in run.plan["columns"]],
         "selection": [dict(choice) for choice in run.plan.get("selection", ())],
         "rows": [
-            {"row": rule.row, "unit": rule.unit, "bands": rule.bands, "rule": rule.statement}
-            for rule in RULES.values()
+            {"row": rule.row, "unit": rule.unit, "bands": rule.bands, "rule": rule.statement} for rule in RULES.values()
         ],
         "cells": [_plain(cell) for cell in cells],
         "beside": beside.measures(run, contenders, headline),
@@ -138,7 +137,7 @@ def _filled(blank: Cell, rule: Rule, finding: Finding) -> Cell:
     if finding.missing:
         return replace(blank, reason=finding.missing, doubts=(finding.missing,))
     word = _word(rule, finding)
-    others, causes, sensitivity = _flips(rule, finding, word)
+    others, causes, sensitivity = _alternatives(rule, finding, word)
     causes = [*finding.doubts, *causes] + (["void: the untrained control scores too well"] if word == "void" else [])
     verdict = "undecided" if causes or word is None else _compared(blank.claimed, word)
     why = causes or [_firm(finding, word)]
@@ -177,33 +176,31 @@ def _compared(claimed: str | None, word: str) -> str:
     return "no claim" if claimed is None else "agrees" if claimed == word else "disagrees"
 
 
-def _flips(rule: Rule, finding: Finding, word: str | None) -> tuple[set[str], list[str], dict[str, Any]]:
+def _alternatives(rule: Rule, finding: Finding, word: str | None) -> tuple[set[str], list[str], dict[str, Any]]:
     """Other words that the figure could have earned, the reasons in words, and the sensitivity table."""
     estimate, interval = finding.estimate, finding.interval
     if estimate is None or interval is None or word is None:
         return set(), [], {}
     cap = estimate.caps.get(1.0, 0)
-    tried = {f"the interval {_text(interval.low)} to {_text(interval.high)}": [rule.word(v, cap) for v in interval[1:]]}
+    tried = {"interval": _reached(rule, interval, cap)}
     thresholds = {f: rule.word(estimate.figure, estimate.caps.get(f, 0), f) for f in SENSITIVITY}
-    tried |= {f"thresholds {f - 1:+.0%}": [w] for f, w in thresholds.items()}
+    tried |= {f"thresholds {f - 1:+.0%}": (w,) for f, w in thresholds.items()}
     left = {task: (e.figure, rule.word(e.figure, e.caps.get(1.0, 0))) for task, e in finding.left_out.items()}
-    tried |= {f"without {task}": [w] for task, (_, w) in left.items()}
-    tried |= {case: [rule.word(e.figure, e.caps.get(1.0, 0))] for case, e in finding.bounds.items()}
+    tried |= {f"without {task}": (w,) for task, (_, w) in left.items()}
+    tried |= {case: (rule.word(e.figure, e.caps.get(1.0, 0)),) for case, e in finding.bounds.items()}
     others = {w: [case for case, words in tried.items() if w in words] for w in rule.words if w != word}
     others = {other: cases for other, cases in others.items() if cases}
     sensitivity = {
         "thresholds": {f"{f - 1:+.0%}": w for f, w in thresholds.items()},
         "left out": {task: {"figure": _rounded(figure), "measured": w} for task, (figure, w) in left.items()},
     }
-    return (
-        set(others),
-        [f"{other} by {', '.join(cases)}" for other, cases in others.items()],
-        sensitivity,
-    )
+    return set(others), [f"may be {other} ({', '.join(cases)})" for other, cases in others.items()], sensitivity
 
 
-def _text(value: float) -> str:
-    return f"{value:.2f}" if np.isfinite(value) else "unknown"
+def _reached(rule: Rule, interval: Interval, cap: int) -> tuple[str, ...]:
+    """Every word from one end of an interval to the other."""
+    first, last = sorted(rule.words.index(rule.word(end, cap)) for end in (interval.low, interval.high))
+    return rule.words[first : last + 1]
 
 
 def _rounded(value: float | None) -> float | None:

@@ -101,14 +101,17 @@ class Answer:
 def explanations(answer: Answer) -> Iterator[tuple[str, Tensor, float]]:
     """Every explanation of a model: (name, relevance (B, L), milliseconds for the batch)."""
     start = time.process_time()
-    for name, scores in answer.model.intrinsic(answer.inputs).items():
-        # The forward pass is shared, so each intrinsic method is charged for it once.
-        yield f"intrinsic/{name}", scores.detach(), (time.process_time() - start) * 1000
+    intrinsic = answer.model.intrinsic(answer.inputs)
+    # They come out of one pass together, so each is charged for the whole pass.
+    milliseconds = (time.process_time() - start) * 1000
+    for name, scores in intrinsic.items():
+        yield f"intrinsic/{name}", scores.detach(), milliseconds
     embeddings = answer.model.embedding(answer.inputs).detach()
     for name, method in POST_HOC.items():
         start = time.process_time()
         scores = method(answer, embeddings)
-        yield f"posthoc/{name}", scores.detach(), (time.process_time() - start) * 1000
+        milliseconds = (time.process_time() - start) * 1000
+        yield f"posthoc/{name}", scores.detach(), milliseconds
 
 
 def _gradient_norm(answer: Answer, embeddings: Tensor) -> Tensor:

@@ -22,13 +22,13 @@ def add_traces(folder: Folder, name: str, exponent: float, lengths: Sequence[int
         folder.add(trial, counts, rows=["parallel processing"])
 
 
-def add_long_range(folder: Folder, name: str, unsolved: Sequence[str] = (), seeds: int = 3) -> None:
+def add_long_range(folder: Folder, name: str, unsolved: Sequence[str] = (), seeds: int = 3, **setting: Any) -> None:
     """Every task solved at every lag by every seed, but for the named tasks, which no seed solves."""
     for task, lags in TASKS.items():
         for lag in lags:
             for seed in range(seeds):
                 done = values(solved=float(task not in unsolved), score=0.99 if task not in unsolved else 0.1)
-                folder.add(learn(name, task, lag, seed), done, rows=["long range"], lag=lag)
+                folder.add(learn(name, task, lag, seed, **setting), done, rows=["long range"], lag=lag)
 
 
 def add_scaling(

@@ -122,6 +122,7 @@ def learn(
     kind: str = "learn",
     core_parameters: int = 25_000,
     data_tokens: int = 0,
+    regime: str = "core parameters",
 ) -> dict[str, Any]:
     """A learn or explain trial."""
     return {
@@ -133,5 +134,5 @@ def learn(
         "split": split,
         "device": "cpu",
         "data_tokens": data_tokens,
-        "regime": "core parameters",
+        "regime": regime,
     }

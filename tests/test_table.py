@@ -13,7 +13,7 @@ from planted import add_clocks, add_traces, planted
 from rich.console import Console
 from synthetic import BEST, COLUMNS, STRANGER, Folder, learn, values
 
-from analysis import report, table
+from analysis import page, report, table, wording
 from analysis.claims import RULES
 from analysis.load import TIDY, load, tidy
 from analysis.verdicts import judge
@@ -45,27 +45,68 @@ def test_terminal_table_fits_80_columns_and_says_verdicts_in_words(verdicts: dic
     assert text.count("= agrees") == 13 + 1  # 15 cells, 2 undecided; one in the legend
     assert "? undecided (or Moderate)" in text
     assert "Excellent -> Excellent" in text
-    assert "0.33 [0.32, 0.34]" in text
-    assert "plain: Slow 0.33" in text
+    assert "0.33 [0.32, 0.34] 4 procs" in text
+    assert "plain: = Slow" in text
     assert "\x1b" not in text
 
 
-def test_rules_and_reasons_are_below(verdicts: dict[str, Any]) -> None:
+def test_the_terminal_stays_short(verdicts: dict[str, Any]) -> None:
+    assert len(printed(verdicts).splitlines()) < 100
+
+
+def test_every_measured_cell_shows_its_repeats(verdicts: dict[str, Any]) -> None:
+    """Both variants of all 15 places: exact traces, three seeds, four clock processes."""
+    text = printed(verdicts).partition("Rules")[0]
+    assert len(re.findall(r"\] exact", text)) == 6
+    assert len(re.findall(r"\] 3 seeds", text)) == 18
+    assert len(re.findall(r"\] 4 procs", text)) == 6
+
+
+def test_rules_and_doubts_of_the_best_variants_are_below(verdicts: dict[str, Any]) -> None:
     text = " ".join(printed(verdicts, width=1000).split())
-    assert "Long-range dependencies, Transformer best, Transformer plain: undecided: interval" in text
     for rule in RULES.values():
-        assert f"{rule.row}: {rule.statement}; unit: {rule.unit}; device cpu" in text
-    assert "seeds: exact" in text
-    assert "processes: 4" in text
+        assert f"{rule.row}: {rule.unit}; {rule.bands}; cpu, " in text
+    below = text.partition("Why undecided")[2]
+    assert "* Long-range dependencies, Transformer: may be Moderate (interval)" in below
+    assert "Long-range dependencies, CNN: may be " in below
+    assert "Wilson" not in below, "notes are for table.md"
+    assert text.endswith(table.POINTER)
+
+
+def test_the_page_says_why_every_cell_says_what_it_says(verdicts: dict[str, Any]) -> None:
+    text = unescaped(page.markdown(verdicts))
+    for rule in RULES.values():
+        assert f"- {rule.row}: {rule.statement}" in text
+    for found in verdicts["cells"]:
+        assert found["reason"]
+        place = f"- {found['row']}, {found['column']}, {found['architecture']} ({found['variant']})"
+        (line,) = [line for line in text.splitlines() if line.startswith(place)]
+        assert found["reason"] in line
     assert "Transformer: best transformer-rotary (development score 0.97 against 0.91)" in text
+    assert "chrono initialisation is told the length" in text
+
+
+def test_learning_rates_are_on_the_page(verdicts: dict[str, Any]) -> None:
+    choice = {"row": "long range", "architecture": "lstm", "learning_rate": 0.003, "merit": 1.5, "trials": 4}
+    text = page.markdown({**verdicts, "selection": [choice]})
+    assert re.search(r"\| long range +\| lstm +\| 0.003 +\| 1.50 +\| 4 ", text)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "shown"),
+    [(0.2, 0.4, "0.30 [0.20, 0.40] 3 seeds"), (None, 0.4, "0.30 [?, 0.40] 3 seeds"), (-0.001, 0.4, "[0.00, 0.40]")],
+)
+def test_intervals_never_print_oddly(low: float | None, high: float, shown: str, verdicts: dict[str, Any]) -> None:
+    found = {**verdicts["cells"][-1], "figure": 0.3, "low": low, "high": high, "seeds": 3}
+    assert shown in wording.verdict_text(found)
 
 
 def test_markdown_is_one_table_with_one_line_per_row(verdicts: dict[str, Any]) -> None:
-    lines = table.markdown(verdicts).splitlines()
+    lines = page.markdown(verdicts).partition("claimed ->")[0].splitlines()
     rows = [line for line in lines if line.startswith("|")]
     assert len(rows) == 2 + 5
     assert {len(re.findall(r"(?<!\\)\|", row)) for row in rows} == {5}
-    assert "0.33 [0.32, 0.34]<br>= agrees<br>plain: Slow 0.33" in unescaped(rows[5])
+    assert "0.33 [0.32, 0.34] 4 procs<br>= agrees<br>plain: = Slow<br>0.33 [" in unescaped(rows[5])
 
 
 def test_strangers_stand_in_a_block_beneath(tmp_path: Path) -> None:
@@ -81,7 +122,7 @@ def test_strangers_stand_in_a_block_beneath(tmp_path: Path) -> None:
 def test_hostile_names_stay_text(tmp_path: Path) -> None:
     folder = Folder(columns=[*COLUMNS, HOSTILE], stopped="[bold]broken|\x07")
     verdicts = judge(load(folder.write(tmp_path)))
-    shown, pasted = printed(verdicts), table.markdown(verdicts)
+    shown, pasted = printed(verdicts), page.markdown(verdicts)
     assert "[red]x|y[/red]" in shown
     assert "[bold]broken|" in shown
     assert not re.search("[\x00-\x09\x0b-\x1f\u202e]", shown + pasted)
@@ -94,8 +135,9 @@ def test_not_run_shows_no_word_and_no_figure(tmp_path: Path) -> None:
     folder = Folder(stopped="interrupted")
     folder.plan(learn(BEST[0], "needle", 32, 0), ["long range"], 32)
     text = printed(judge(load(folder.write(tmp_path))))
-    assert text.count("- not run") == 15 + 1
-    assert "Excellent -> none" in text
+    assert text.count("- not run") == 15 * 2 + 1  # best and plain, and the legend
+    assert "claimed: Excellent" in text
+    assert "none" not in text
     assert not re.search(r"-> (Excellent|Yes|High|Fast|Good)", text)
 
 

@@ -77,7 +77,7 @@ def find(run: Run, contender: Contender, setting: Setting) -> Finding:
         interval=_interval(scores),
         left_out=_left_out(scores),
         doubts=(*doubts, *([choice.doubt] if choice.doubt else [])),
-        notes=(choice.note, *notes, *_control_notes(scores)),
+        notes=(choice.note, *notes, *_silent(planned, scores), *_control_notes(scores)),
         seeds=int(scores["seed"].nunique()),
         tasks=tuple(sorted(scores["task"].unique())),
     )
@@ -97,7 +97,7 @@ def _naps(run: Run, trials: pd.DataFrame, kind: str) -> Mapping[str, float]:
     held = run.of("explanation_nap")
     held = held[held["trial"].isin(trials.index)]
     held = held[held["subject"].str.startswith(kind)].dropna(subset=["value"])
-    return held.groupby("subject")["value"].mean().to_dict()
+    return {str(method): float(nap) for method, nap in held.groupby("subject")["value"].mean().items()}
 
 
 def choose(run: Run, models: Models, kind: str) -> Choice | None:
@@ -161,6 +161,11 @@ def _interval(scores: pd.DataFrame) -> Interval:
 def _left_out(scores: pd.DataFrame) -> dict[str, Estimate]:
     tasks = sorted(scores["task"].unique())
     return {task: _estimate(scores[scores["task"] != task]) for task in tasks if len(tasks) > 1}
+
+
+def _silent(planned: pd.DataFrame, scores: pd.DataFrame) -> list[str]:
+    silent = sorted(set(planned["task"]) - set(scores["task"]))
+    return [f"no admitted model on {', '.join(silent)}"] if silent else []
 
 
 def _control_notes(scores: pd.DataFrame) -> list[str]:

@@ -69,15 +69,16 @@ def find(run: Run, contender: Contender, setting: Setting) -> Finding:
 def _cells(run: Run, planned: pd.DataFrame) -> list[Cell]:
     solved = run.last(planned, "solved").fillna(0) * (planned["status"] == "ok")
     cells = []
-    for key, group in planned.groupby(["task", "lag", "length"], sort=True, dropna=False):
+    for _, group in planned.groupby(["task", "lag", "length"], sort=True, dropna=False):
+        first = group.iloc[0]
         counts = (
             len(group),
             int((group["status"] != NOT_RUN).sum()),
             int(group["status"].isin(FINISHED).sum()),
             int(solved[group.index].sum()),
         )
-        lag = group["length"].iloc[0] if pd.isna(key[1]) else key[1]
-        cells.append(Cell(str(key[0]), int(lag), *counts))
+        lag = first["length"] if pd.isna(first["lag"]) else first["lag"]
+        cells.append(Cell(str(first["task"]), int(lag), *counts))
     return cells
 
 

@@ -30,7 +30,7 @@ def find(run: Run, contender: Contender) -> Finding:
         return Finding(missing=absence(run, planned))
     q, lengths = fit
     coarse = _exponent(run, planned, KERNELS)
-    notes = [f"traced exactly at n = {', '.join(map(str, lengths))}; exact, so no seeds"]
+    notes = [f"traced at n = {', '.join(map(str, lengths))}; exact, so no seeds: the interval is the power law's"]
     notes += [f"q = {coarse[0].interval.point:.2f} when each kernel call counts as one operation"] if coarse else []
     return Finding(
         estimate=Estimate(q.interval.point),

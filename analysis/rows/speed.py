@@ -62,7 +62,7 @@ def select(run: Run, needed: list[str]) -> Clocks:
     planned = run.select(kind="clock")
     planned = planned[np.array([set(needed) <= set(names) for names in planned["contenders"]], dtype=bool)]
     ok = planned[planned["status"] == "ok"]
-    newest = ok.loc[ok["finished"].idxmax(), "fingerprint"] if len(ok) else ""
+    newest = ok.sort_values("finished", kind="stable")["fingerprint"].iloc[-1] if len(ok) else ""
     here = ok[ok["fingerprint"] == newest]
     rates = _rates(run, here, needed)
     here = here.loc[rates.dropna(subset=needed).index]
@@ -83,7 +83,7 @@ def _rates(run: Run, trials: pd.DataFrame, needed: list[str]) -> pd.DataFrame:
     metric = "cpu_seconds_per_step" if run.plan["device"] == "cpu" else "seconds_per_step"
     seconds, tokens = (_medians(run, trials, m, needed) for m in (metric, "tokens_per_step"))
     if TWIN in seconds and TWIN not in tokens:  # the copy processes what its twin does
-        tokens[TWIN] = [tokens.at[index, names[0]] for index, names in trials["contenders"].items()]
+        tokens[TWIN] = pd.Series({index: tokens.at[index, names[0]] for index, names in trials["contenders"].items()})
     rates = (tokens / seconds).reindex(trials.index)
     return rates.where(np.isfinite(rates) & (rates > 0))
 

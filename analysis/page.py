@@ -1,0 +1,119 @@
+"""verdicts.json -> table.md: the table and everything that it rests on, as GitHub Markdown.
+
+Names come from records, which may be a stranger's: everything is escaped.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from analysis import wording
+from analysis.claims import CAVEATS
+from analysis.wording import Cells, printable
+
+MARKUP = re.compile(r"([\\`*_\[\]<|&]|^[#>+-](?!>)|~(?=~))")
+
+
+def markdown(verdicts: Mapping[str, Any]) -> str:
+    """The whole page, ending in a newline."""
+    parts = [
+        escaped(wording.headline(verdicts)),
+        _section("Verdicts that flip between regimes", _bullets(wording.flips(verdicts))),
+        _interview(verdicts, wording.index(verdicts)),
+        escaped(wording.legend(verdicts)),
+        _section("Columns", _bullets(_columns(verdicts))),
+        _section("Rules", _bullets(f"{rule['row']}: {rule['rule']}" for rule in verdicts["rows"])),
+        _section("Why every cell says what it says", _bullets(_reasons(verdicts["cells"]))),
+        _section(wording.BESIDE, "\n\n".join(_beside(verdicts))),
+        _section("Learning rates, chosen on development seeds", _selection(verdicts)),
+        _section("Regimes", escaped(verdicts["regimes"]["summary"])),
+        _bullets(_reasons(verdicts["regimes"]["cells"])),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def escaped(text: str) -> str:
+    """Text that Markdown shows as it is."""
+    return MARKUP.sub(r"\\\1", printable(text))
+
+
+def _section(title: str, body: str) -> str:
+    return f"**{title}**\n\n{body}" if body else ""
+
+
+def _bullets(lines: Iterable[str]) -> str:
+    return "\n".join(f"- {escaped(line)}" for line in lines)
+
+
+def _grid(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A Markdown table of texts that are escaped already."""
+    frame = pd.DataFrame(list(rows), columns=list(header))
+    return "" if frame.empty else str(frame.to_markdown(index=False, disable_numparse=True))
+
+
+def _interview(verdicts: Mapping[str, Any], cells: Cells) -> str:
+    titles = wording.titles(verdicts)
+    rows = []
+    for rule in verdicts["rows"]:
+        stacks = [[escaped(line) for line, _ in wording.cell_lines(cells, rule["row"], title)] for title in titles]
+        rows.append([escaped(rule["row"]), *("<br>".join(stack) for stack in stacks)])
+    return _grid(["Feature", *map(escaped, titles)], rows)
+
+
+def _columns(verdicts: Mapping[str, Any]) -> list[str]:
+    lines = []
+    for column in verdicts["columns"]:
+        why = f" ({column['best_reason']})" if column.get("best_reason") else ""
+        names = f"best {column['best'] or 'not chosen yet'}{why}, plain {column['plain']}"
+        lines.append(f"{column['title']}: {names}")
+    return [*lines, *CAVEATS]
+
+
+def _reasons(cells: Sequence[wording.Cell]) -> list[str]:
+    """Every cell in words; cells that say the same, as those of a plain variant that is the best one, share a line."""
+    pairs = []
+    for cell in cells:
+        place = f"{cell['row']}, {cell['column']}, {cell['architecture'] or 'not chosen yet'}"
+        where = f", {cell['regime']} at {cell['core_parameters']:,}" if cell["core_parameters"] else ""
+        on = f"; tasks: {', '.join(cell['tasks'])}" if cell["tasks"] else ""
+        text = f"{place} (\0){where}: {wording.verdict_text(cell)}: {cell['reason']}{on}; unit: {cell['unit']}"
+        pairs.append((text, cell["variant"]))
+    return [text.replace("\0", " and ".join(variants), 1) for text, variants in wording.shared(pairs).items()]
+
+
+def _beside(verdicts: Mapping[str, Any]) -> list[str]:
+    """One table a column: measure, best, plain."""
+    found = {(m["column"], m["measure"], m["variant"]): m["text"] for m in verdicts["beside"]}
+    names = {(c["title"], variant): c[variant] for c in verdicts["columns"] for variant in ("best", "plain")}
+    grids = []
+    for title in wording.titles(verdicts):
+        labels = dict.fromkeys(label for column, label, _ in found if column == title)
+        header = [escaped(f"{title}: {names[title, v] or 'not chosen yet'} ({v})") for v in ("best", "plain")]
+        rows = (
+            [escaped(label), *(escaped(found.get((title, label, v), "not measured")) for v in ("best", "plain"))]
+            for label in labels
+        )
+        grids.append(_grid(["Measure", *header], rows))
+    grids = [grid for grid in grids if grid]
+    return [escaped(wording.BESIDE_NOTE), *grids] if grids else []
+
+
+def _selection(verdicts: Mapping[str, Any]) -> str:
+    header = ("For", "Architecture", "Learning rate", "Merit (0 to 2)", "Development trials at each rate")
+    return _grid(
+        header,
+        (
+            [
+                escaped(str(choice["row"])),
+                escaped(str(choice["architecture"])),
+                f"{choice['learning_rate']:g}",
+                f"{choice['merit']:.2f}",
+                str(choice["trials"]),
+            ]
+            for choice in verdicts["selection"]
+        ),
+    )

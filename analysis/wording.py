@@ -1,0 +1,131 @@
+"""What the table says, in plain text: shared by the terminal (table) and Markdown (page).
+
+A verdict carries a sign and a word, so that neither colour nor a font decides what is read.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from analysis.claims import PARALLEL, SPEED, VARIANTS
+
+SIGNS = {"agrees": "=", "disagrees": "x", "undecided": "?", "not run": "-", "no claim": "~"}
+STYLES = {"agrees": "green", "disagrees": "red", "undecided": "yellow", "not run": "dim", "no claim": "cyan"}
+BESIDE = "Also measured (decides nothing)"
+BESIDE_NOTE = (
+    "Prices are medians over the cells that all best variants solve, an unsolved one counting as infinite; "
+    "the exponent is at equal tokens a step, 0 being a cost linear in n."
+)
+OPEN = ("undecided", "not run")
+UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
+
+Cell = Mapping[str, Any]
+"""A cell of verdicts.json."""
+Cells = Mapping[tuple[str, str, str], Cell]
+"""(row, column, variant) -> cell."""
+
+
+def printable(text: str) -> str:
+    """Text without control characters, line breaks and changes of writing direction."""
+    return UNPRINTABLE.sub(" ", text)
+
+
+def index(verdicts: Mapping[str, Any]) -> Cells:
+    """The cells of the table by their place in it."""
+    return {(cell["row"], cell["column"], cell["variant"]): cell for cell in verdicts["cells"]}
+
+
+def titles(verdicts: Mapping[str, Any]) -> list[str]:
+    """Columns from left to right."""
+    return list(dict.fromkeys(cell["column"] for cell in verdicts["cells"]))
+
+
+def headline(verdicts: Mapping[str, Any]) -> str:
+    """Study, device, rules, and whether the run was cut short."""
+    machine = verdicts["machine"]
+    where = machine.get("accelerator") or machine.get("processor") or machine.get("fingerprint") or ""
+    on = f" ({where})" if where else ""
+    missing = any(cell["verdict"] == "not run" for cell in verdicts["cells"])
+    cut = f"; not complete: {verdicts['stopped']}" if verdicts["stopped"] else "; not complete" if missing else ""
+    return printable(
+        f"Study {verdicts['study']}, device {verdicts['device']}{on}, rules version {verdicts['rules']}{cut}"
+    )
+
+
+def legend(verdicts: Mapping[str, Any]) -> str:
+    """What the signs mean; only those that a table can hold."""
+    signs = [f"{SIGNS[v]} {v}" for v in SIGNS if v != "no claim" or any(c["verdict"] == v for c in verdicts["cells"])]
+    return f"claimed -> measured, figure [95%]; {' '.join(signs)}"
+
+
+def cell_lines(cells: Cells, row: str, title: str) -> list[tuple[str, str]]:
+    """The lines of one place in the table with their styles: the best variant, then the plain one."""
+    best, plain = (cells[row, title, variant] for variant in VARIANTS)
+    lines = [(_words(best), ""), (_figure(best), ""), (_verdict(best), STYLES[best["verdict"]])]
+    if plain["architecture"] == best["architecture"]:
+        lines.append(("plain: the same", "dim"))
+    else:
+        sign = SIGNS[plain["verdict"]]
+        word = plain["measured"] or plain["verdict"]
+        lines += [(f"plain: {sign} {word}", "dim"), (_figure(plain), "dim")]
+    return [(printable(line), style) for line, style in lines if line]
+
+
+def verdict_text(cell: Cell) -> str:
+    """One cell in one line."""
+    parts = [_words(cell), _figure(cell), _verdict(cell)]
+    return printable(", ".join(part for part in parts if part))
+
+
+def seeds(cell: Cell) -> str:
+    """How often the figure was repeated: seeds, processes of a clock, or not at all."""
+    if cell["row"] == PARALLEL.row:
+        return "exact" if cell["figure"] is not None else ""
+    if cell["seeds"] is None:
+        return ""
+    unit = "proc" if cell["row"] == SPEED.row else "seed"
+    return f"{cell['seeds']} {unit}{'s' * (cell['seeds'] != 1)}"
+
+
+def flips(verdicts: Mapping[str, Any]) -> list[str]:
+    """Verdicts that another regime or budget contradicts, one line each."""
+    lines = []
+    for flip in verdicts["regimes"]["flips"]:
+        words = "; ".join(
+            f"{word['measured']} ({word['verdict']}) in {word['regime']} at {word['core_parameters']:,}"
+            for word in flip["words"]
+        )
+        lines.append(printable(f"{flip['row']}, {flip['column']} ({flip['architecture']}): {words}"))
+    return lines
+
+
+def shared(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
+    """Text -> everybody it was said of, in order."""
+    found: dict[str, list[str]] = {}
+    for text, name in pairs:
+        found.setdefault(text, []).append(name)
+    return found
+
+
+def _words(cell: Cell) -> str:
+    if cell["measured"] is None:
+        return f"claimed: {cell['claimed']}" if cell["claimed"] else ""
+    return f"{cell['claimed']} -> {cell['measured']}" if cell["claimed"] else str(cell["measured"])
+
+
+def _figure(cell: Cell) -> str:
+    if cell["figure"] is None:
+        return seeds(cell)
+    ends = ["?" if cell[end] is None else _number(cell[end]) for end in ("low", "high")]
+    return f"{_number(cell['figure'])} [{', '.join(ends)}] {seeds(cell)}".rstrip()
+
+
+def _number(value: float) -> str:
+    return f"{round(value, 2) + 0.0:.2f}"  # adding 0.0 turns -0.0 into 0.0
+
+
+def _verdict(cell: Cell) -> str:
+    other = f" (or {cell['alternative'].replace(' or ', '/')})" if cell["alternative"] else ""
+    return f"{SIGNS[cell['verdict']]} {cell['verdict']}{other}"
