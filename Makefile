@@ -11,8 +11,18 @@ PIP_ARGS ?=
 ARGS ?=
 PY := $(VENV)/bin/python
 STAMP := $(VENV)/.stamp
+# On a machine with CUDA: make asv-smoke ASV_LAUNCH='--launch-method spawn'
+ASV_LAUNCH ?= --launch-method forkserver
+# What is compared with; empty is the run saved last.
+BENCH_BASE ?=
+BENCH_FAIL ?= min:15%
+# What bench.machine gives to worker processes.
+WORKER_ENVIRONMENT = $$($(PY) -c 'from bench.machine import WORKER_ENVIRONMENT as e; print(*map("=".join, e.items()))')
+BENCH = env $(WORKER_ENVIRONMENT) $(PY) -m pytest tests/test_speed.py --benchmark-enable --benchmark-only \
+  --benchmark-columns=min,median,iqr,rounds --benchmark-sort=name \
+  -W default::pytest_benchmark.logger.PytestBenchmarkWarning
 
-.PHONY: setup table smoke test test-slow lint clean
+.PHONY: setup table smoke test test-slow lint asv-smoke bench bench-save bench-compare clean
 .DELETE_ON_ERROR:
 
 setup: $(STAMP)
@@ -42,6 +52,27 @@ lint: $(STAMP)
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy bakeoff.py models bench analysis
+
+# Every benchmark once, against the working tree. asv keeps a file about the machine in HOME: here, in a folder that
+# is thrown away; PYTHONUSERBASE keeps the user's own packages in sight.
+asv-smoke: $(STAMP)
+	@home=$$(mktemp -d) && trap 'rm -rf "$$home"' EXIT && asv='$(abspath $(VENV))/bin/asv' && \
+	  export PYTHONUSERBASE="$${PYTHONUSERBASE:-$$HOME/.local}" HOME="$$home" ASV_PYTHONPATH='$(CURDIR)' && \
+	  export $(WORKER_ENVIRONMENT) && \
+	  "$$asv" check -E existing && \
+	  "$$asv" machine --yes --machine smoke >"$$home/log" 2>&1 && \
+	  "$$asv" run --machine smoke -E existing --quick --dry-run --show-stderr $(ASV_LAUNCH) $(ARGS)
+
+# make bench-save, change something, make bench-compare: fails if the fastest of the rounds of any call is slower by
+# more than BENCH_FAIL allows. The minimum, since a neighbour's work can only add to a time.
+bench: $(STAMP)
+	$(BENCH) $(ARGS)
+
+bench-save: $(STAMP)
+	$(BENCH) --benchmark-save=base --benchmark-save-data $(ARGS)
+
+bench-compare: $(STAMP)
+	$(BENCH) --benchmark-compare$(if $(BENCH_BASE),=$(BENCH_BASE)) --benchmark-compare-fail=$(BENCH_FAIL) $(ARGS)
 
 clean:
 	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -51,7 +51,8 @@ def make_wanted(only: Sequence[str], plan: Plan) -> Callable[[Planned], bool]:
             return True
         if isinstance(trial, Learn) and trial.split == DEVELOPMENT:
             scaling = trial.task.measures == "scaling"
-            return bool(learning & {"scalability", trial.task.name} if scaling else learning - {"scalability"})
+            # The long-range cells choose the best variant of a family, which every learning row reports.
+            return bool(learning & {"scalability", trial.task.name} if scaling else learning)
         return bool(chosen & set(planned.rows)) or (isinstance(trial, Learn) and trial.task.name in chosen)
 
     return wanted

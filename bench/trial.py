@@ -117,7 +117,8 @@ class Clock(Trial):
 
 def _plain(value: object) -> object:
     if isinstance(value, Architecture):
-        return asdict(value)
+        # Only a stranger's code is part of its identity; ours has the commit in the record.
+        return {name: field for name, field in asdict(value).items() if name != "source" or field}
     if isinstance(value, Task):
         return {"name": value.name} | asdict(value)
     if isinstance(value, Recipe):

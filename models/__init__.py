@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import difflib
+import hashlib
+import inspect
 import pkgutil
 from dataclasses import dataclass, replace
 
@@ -75,7 +77,7 @@ def _stranger(name: str) -> Architecture:
             "or be an instance of such a class"
         )
     try:
-        architecture = replace(found() if is_class else found, name=name, family=name)
+        architecture = replace(found() if is_class else found, name=name, family=name, source=_source(found))
         hash(architecture)
     except TypeError as error:
         raise ValueError(
@@ -83,3 +85,12 @@ def _stranger(name: str) -> Architecture:
             "fields all have defaults and are hashable, or name an instance of it"
         ) from error
     return architecture
+
+
+def _source(found: Architecture | type[Architecture]) -> str:
+    """First 12 hex digits of the hash of the module's source; empty where there is none to read."""
+    try:
+        text = inspect.getsource(inspect.getmodule(found if isinstance(found, type) else type(found)))  # type: ignore[arg-type]
+    except (OSError, TypeError):
+        return ""
+    return hashlib.sha256(text.encode()).hexdigest()[:12]

@@ -53,6 +53,8 @@ class Architecture:
 
     name: str = ""
     family: str = ""
+    source: str = ""
+    """Hash of the module that a stranger's architecture comes from, so that edited code is measured anew."""
     core_parameters: int = 25_000
     """Budget of trainable numbers in the core; embedding and read-out come on top (Kaplan et al. 2020, section 2.1)."""
 

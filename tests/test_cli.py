@@ -129,3 +129,21 @@ def test_list_names_everything_there_is() -> None:
 
     output = call("list").output
     assert all(name in output for name in (*STUDIES, *TASKS, *ARCHITECTURES))
+
+
+def test_a_stranger_whose_code_changed_is_another_trial(workplace: Path) -> None:
+    import importlib
+
+    from bench.trial import Trace
+    from models import find
+
+    sys.path.insert(0, str(workplace))
+    ids = []
+    for ending in ("", "", "# edited"):
+        with (workplace / "strange_layers.py").open("a") as file:
+            file.write(ending)
+        importlib.invalidate_caches()
+        sys.modules.pop("strange_layers", None)
+        ids.append(Trace(architecture=find("strange_layers:Peeks"), length=16).id)
+    sys.modules.pop("strange_layers", None)
+    assert ids[0] == ids[1] != ids[2]

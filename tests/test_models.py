@@ -138,7 +138,8 @@ def test_bad_fields_are_refused(make: Callable[[], Architecture], message: str) 
 def test_find_gives_strangers_a_column_of_their_own() -> None:
     assert find("lstm-chrono") is ARCHITECTURES["lstm-chrono"]
     stranger = find("models.lstm:LSTM")
-    assert stranger == LSTM(name="models.lstm:LSTM", family="models.lstm:LSTM")
+    assert stranger.source, "edited code is another architecture"
+    assert stranger == LSTM(name="models.lstm:LSTM", family="models.lstm:LSTM", source=stranger.source)
     assert isinstance(stranger.build(TOKENS), SequenceModel)
 
 

@@ -18,9 +18,8 @@ COST_MODEL = "pram"
 
 
 class ParallelismExponent:
-    """Exponent of work over span against length, by least squares on logarithms. asv takes a rise for a loss: a gain here."""
+    """Exponent of work over span against length, least squares on logarithms. asv takes a rise, a gain, for a loss."""
 
-    pretty_name = "Exponent of parallelism against length"
     params = (list(ARCHITECTURES),)
     param_names = ("architecture",)
     unit = "exponent"
@@ -33,11 +32,12 @@ class ParallelismExponent:
         centre = sum(x) / len(x)
         return sum((a - centre) * b for a, b in zip(x, y, strict=True)) / sum((a - centre) ** 2 for a in x)
 
+    track_exponent.pretty_name = "Exponent of parallelism against length"  # type: ignore[attr-defined]
+
 
 class Span:
     """Operations on the longest chain from input to output, reductions as trees."""
 
-    pretty_name = "Span of the core"
     params = (list(ARCHITECTURES), LENGTHS)
     param_names = ("architecture", "length")
     unit = "operations"
@@ -47,11 +47,12 @@ class Span:
         """Scalar operations, one after the other."""
         return trace(*_core(architecture, length), COST_MODEL).span
 
+    track_operations.pretty_name = "Span of the core"  # type: ignore[attr-defined]
+
 
 class SavedBytes:
     """What one forward pass of one sequence keeps for the backward pass."""
 
-    pretty_name = "Saved for backward"
     params = (list(ARCHITECTURES), LENGTHS)
     param_names = ("architecture", "length")
     unit = "bytes"
@@ -60,6 +61,8 @@ class SavedBytes:
     def track_bytes(self, architecture: str, length: int) -> int:
         """Bytes of distinct storages, parameters left out."""
         return saved_bytes(*_core(architecture, length))
+
+    track_bytes.pretty_name = "Saved for backward"  # type: ignore[attr-defined]
 
 
 def _core(architecture: str, length: int) -> tuple[nn.Module, Tensor]:
