@@ -60,8 +60,8 @@ asv-smoke: $(STAMP)
 	  export PYTHONUSERBASE="$${PYTHONUSERBASE:-$$HOME/.local}" HOME="$$home" ASV_PYTHONPATH='$(CURDIR)' && \
 	  export $(WORKER_ENVIRONMENT) && \
 	  "$$asv" check -E existing && \
-	  "$$asv" machine --yes --machine smoke >"$$home/log" 2>&1 && \
-	  "$$asv" run --machine smoke -E existing --quick --dry-run --show-stderr $(ASV_LAUNCH) $(ARGS)
+	  "$$asv" machine --yes >"$$home/log" 2>&1 && \
+	  "$$asv" run -E existing --quick --dry-run --show-stderr $(ASV_LAUNCH) $(ARGS)
 
 # make bench-save, change something, make bench-compare: fails if the fastest of the rounds of any call is slower by
 # more than BENCH_FAIL allows. The minimum, since a neighbour's work can only add to a time.
