@@ -74,7 +74,7 @@ class ProgressWatcher:
         self.weight_left -= self.weights.get(record.id, 0.0)
         if record.status != "ok":
             self.troubles += 1
-            self.console.print(Text(f"{record.status}: {name}: {record.reason}"))
+            self.console.print(Text(f"{record.status}: {name}: {record.reason}"), soft_wrap=True)
         self._show()
 
     def _show(self) -> None:
@@ -86,7 +86,7 @@ class ProgressWatcher:
         )
         if not self.console.is_terminal and time.monotonic() - self.last_line > PLAIN_LINE_SECONDS:
             self.last_line = time.monotonic()
-            self.console.print(Text(f"{stage}: {self.done}/{self.total} {cost}, now {now}"))
+            self.console.print(Text(f"{stage}: {self.done}/{self.total} {cost}, now {now}"), soft_wrap=True)
 
     def _time_left(self) -> str:
         """Time left in this stage, from the steps and tokens still to come at the pace so far."""

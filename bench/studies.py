@@ -118,7 +118,7 @@ QUICK = Study(
     sources=(
         Source(
             task=Markov(length=32, symbols=16),
-            steps=300,
+            steps=600,
             data_tokens=(4_096, 16_384, 65_536),
             core_parameters=(12_500, 25_000, 50_000),
             patience=6,

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+import scipy.stats
 
 from analysis.claims import EXCESS_FLOOR, REGIME, SENSITIVITY
 from analysis.load import Run
@@ -39,6 +40,8 @@ class Series:
     fit: Slope
     gain: float
     """Nats gained per doubling in the last step between sizes."""
+    margin: float
+    """Half the 95 % interval of that gain."""
     spread: float
     """Standard deviation over the seeds at the largest size; NaN with one seed."""
     sizes: tuple[int, ...]
@@ -72,6 +75,7 @@ def find(run: Run, contender: Contender, contenders: list[Contender]) -> Finding
         estimate=Estimate(figure, _caps(own, sources)),
         interval=_interval(contender.architecture or "", own, rivals, sources),
         left_out=_left_out(own, rivals, sources),
+        bounds=_bounds(own, sources, figure),
         doubts=tuple(doubts),
         notes=_notes(own, rivals, sources),
         seeds=min(own[axis, source].seeds for axis in AXES for source in sources),
@@ -115,11 +119,22 @@ def _series(sizes: Array, excess: Array) -> Series:
     return Series(
         fit=slope(np.log(sizes), -np.log(raised)),
         gain=float((means[-2] - means[-1]) / np.log2(distinct[-1] / distinct[-2])),
+        margin=_margin(last, raised[sizes == distinct[-2]]) / float(np.log2(distinct[-1] / distinct[-2])),
         spread=float(last.std(ddof=1)) if last.size > 1 else float("nan"),
         sizes=tuple(int(size) for size in distinct),
         seeds=int(counts.min()),
         clipped=int((excess < EXCESS_FLOOR).sum()),
     )
+
+
+def _margin(last: Array, before: Array) -> float:
+    """Half the 95 % interval of the difference of two means, Student's t with pooled variance; 0 without a spread."""
+    degrees = last.size + before.size - 2
+    if degrees < 1:
+        return 0.0
+    squares = last.var() * last.size + before.var() * before.size
+    error = np.sqrt(squares / degrees * (1 / last.size + 1 / before.size))
+    return float(scipy.stats.t.ppf(0.975, degrees) * error)
 
 
 def _sources(grid: Grid) -> set[str]:
@@ -152,11 +167,16 @@ def _interval(name: str, own: Grid, rivals: Mapping[str, Grid], sources: list[st
     return relative_interval(draws[name], np.array(others), _figure(own, rivals, sources), ceiling)
 
 
-def _saturated(grid: Grid, sources: list[str], axis: str, factor: float = 1.0) -> bool:
-    """Whether the last doubling gains no more than `factor` seed deviations, both pooled over the sources."""
-    gain = np.mean([grid[axis, source].gain for source in sources])
-    spread = np.sqrt(np.mean([grid[axis, source].spread ** 2 for source in sources]))
-    return not gain > factor * (0.0 if np.isnan(spread) else spread)
+def _saturated(grid: Grid, sources: list[str], axis: str, factor: float = 1.0, margins: float = 0.0) -> bool:
+    """Whether the last doubling gains no more than `factor` seed deviations, both pooled over the sources.
+
+    `margins` moves the gain by so many of its own margins of error.
+    """
+    series = [grid[axis, source] for source in sources]
+    gain = np.mean([s.gain for s in series])
+    margin = np.sqrt(np.sum([s.margin**2 for s in series])) / len(series)
+    spread = np.sqrt(np.mean([s.spread**2 for s in series]))
+    return not gain + margins * margin > factor * (0.0 if np.isnan(spread) else spread)
 
 
 def _unjudged(grid: Grid, sources: list[str]) -> list[str]:
@@ -166,6 +186,16 @@ def _unjudged(grid: Grid, sources: list[str]) -> list[str]:
 def _caps(grid: Grid, sources: list[str]) -> dict[float, int]:
     """One saturated axis allows Moderate at best, two allow Low."""
     return {f: sum(_saturated(grid, sources, axis, f) for axis in AXES) for f in (1.0, *SENSITIVITY)}
+
+
+def _bounds(own: Grid, sources: list[str], figure: float) -> dict[str, Estimate]:
+    """The figure had the gains of the last doublings been at either end of their intervals.
+
+    A cap decides a word whatever the figure is, so it must not come from the noise of a few seeds.
+    """
+    ends = {"saturated within the error of the last gain": -1.0, "not saturated within the error of the last gain": 1.0}
+    caps = {name: sum(_saturated(own, sources, axis, margins=end) for axis in AXES) for name, end in ends.items()}
+    return {name: Estimate(figure, {1.0: cap}) for name, cap in caps.items()}
 
 
 def _left_out(own: Grid, rivals: Mapping[str, Grid], sources: list[str]) -> dict[str, Estimate]:
