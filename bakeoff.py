@@ -134,6 +134,42 @@ def show(id: str, reports: Path) -> None:
     show_trial(*found[0])
 
 
+@main.command(epilog="\b\nExamples:\n  asv run HEAD~5..HEAD && bakeoff history\n  bakeoff history --factor 1.2")
+@click.option(
+    "--results",
+    type=click.Path(path_type=Path),
+    default=Path(".asv") / "results",
+    show_default=True,
+    help="asv's results folder.",
+)
+@click.option(
+    "--reports",
+    type=click.Path(path_type=Path),
+    default=Path("reports"),
+    show_default=True,
+    help="The page is written to its folder history.",
+)
+@click.option(
+    "--factor", type=click.FloatRange(1, min_open=True), default=1.1, show_default=True, help="Smallest change marked."
+)
+def history(results: Path, reports: Path, factor: float) -> None:
+    """Draw asv's results over commits on one offline page, with intervals, and mark regressions."""
+    with faults():
+        try:
+            from analysis.history import changes, load_history
+
+            marked = changes(load_history(results), factor)
+        except ModuleNotFoundError as error:
+            raise Fault(f"history needs {error.name}: `pip install -e '.[dev]'`") from None
+        from analysis.history_page import write_history
+
+        page = write_history(marked, reports / "history", factor)
+    for row in marked[marked["change"] != ""].itertuples():
+        click.echo(f"{row.commit}  {row.change}  {row.ratio:.2f}  {row.title}  {row.case}")
+    count = int((marked["change"] == "regression").sum())
+    click.echo(f"{marked['commit'].nunique()} commits, {count} regressions; page written to {page}")
+
+
 def measure(study: str, *, architectures: tuple[str, ...], device: str, workers: int, resume: bool,
             only: tuple[str, ...], seeds: int | None, minutes: float | None, reports: Path) -> None:  # fmt: skip
     """Run what is missing of a study, then write and print its report."""
