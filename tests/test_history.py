@@ -51,7 +51,7 @@ def test_every_value_of_every_commit_is_read_in_order(results: Path) -> None:
     frame = load_history(results)
     cnn = frame[(frame["benchmark"] == TIME) & (frame["case"] == "<cnn>")]
     assert list(cnn["commit"]) == ["aaaaaaaa", "bbbbbbbb", "cccccccc"]
-    assert cnn["value"].to_list() == pytest.approx([0.02, 0.03, 0.03])
+    assert cnn["value"].to_list() == pytest.approx([0.02, 0.03, 0.03], rel=0.01)  # medians of samples
     assert (cnn["low"] < cnn["high"]).all()
     assert len(frame) == 9
 
