@@ -41,9 +41,10 @@ def test_ten_kills_of_the_driver_lose_and_repeat_nothing(tmp_path: Path) -> None
         folder = tmp_path / str(number)
         folder.mkdir()
         driver = smoke(folder)
-        time.sleep(dice.uniform(3, 18))
+        time.sleep(dice.uniform(3, 12))
+        assert driver.poll() is None, "finished before it was killed"
         driver.send_signal(signal.SIGKILL)
-        driver.wait()
+        driver.communicate()
         kept = [r.id for r in read(folder / "smoke")]
         again = smoke(folder)
         output = again.communicate()[0].decode()
