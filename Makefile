@@ -1,12 +1,14 @@
 # make table   set up, measure the table on this machine, print it        make test   set up, run the tests
 # make lint    ruff and mypy                                              make smoke  every kind of trial once
 # A GPU user keeps their own torch:  make table VENV_ARGS=--system-site-packages ARGS='--device cuda'
-# Another build of torch:            make table TORCH='torch==2.13.0+cpu' PIP_ARGS='--extra-index-url URL'
+# Another build of torch:            make table TORCH='torch==2.13.0+cpu' TORCH_ARGS='--index-url URL'
+# PYTHON, VENV_ARGS, TORCH, TORCH_ARGS and PIP_ARGS are for the set-up: they count while there is no .venv (make clean).
 PYTHON ?= python3
 VENV ?= .venv
 VENV_ARGS ?=
 # Not in constraints.txt: it would replace a GPU user's build. Installed only where there is no torch yet.
 TORCH ?= torch==2.13.0
+TORCH_ARGS ?=
 PIP_ARGS ?=
 ARGS ?=
 PY := $(VENV)/bin/python
@@ -31,7 +33,9 @@ $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys, ensurepip; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo 'Bakeoff needs Python 3.11 or later with venv (Debian: apt-get install python3-venv); set PYTHON=...'; exit 1; }
 	test -x $(PY) || $(PYTHON) -m venv $(VENV_ARGS) $(VENV)
-	@$(PY) -c 'import torch' 2>/dev/null || $(PY) -m pip install -q $(PIP_ARGS) '$(TORCH)'
+	@$(PY) -c 'import torch' 2>/dev/null || $(PY) -m pip install -q $(TORCH_ARGS) '$(TORCH)'
+	@$(PY) -c 'import sys, torch; sys.exit(tuple(map(int, torch.__version__.split(".")[:2])) < (2, 9))' || \
+	  { echo 'Bakeoff needs torch 2.9 or later, and does not replace the one that is there: update it yourself'; exit 1; }
 	$(PY) -m pip install -q $(PIP_ARGS) -c constraints.txt -e '.[dev]'
 	@touch $@
 

@@ -110,7 +110,7 @@ def _selection(verdicts: Mapping[str, Any]) -> str:
             [
                 escaped(str(choice["row"])),
                 escaped(str(choice["architecture"])),
-                f"{choice['learning_rate']:g}",
+                f"{choice['learning_rate']:g}" + (" (edge)" if choice.get("edge") else ""),
                 f"{choice['merit']:.2f}",
                 str(choice["trials"]),
             ]

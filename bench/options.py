@@ -21,6 +21,8 @@ def make_plan(study: str, architectures: Sequence[str], device: str, seeds: int 
     if problem := device_problem(device):
         raise ValueError(problem)
     chosen = STUDIES[study]
+    if chosen.needs_cuda and device == "cpu":
+        raise ValueError(f"study {study} measures a GPU: add --device cuda, or run quick")
     if seeds is not None:
         chosen = replace(chosen, seeds=seeds)
     if minutes is not None:

@@ -160,9 +160,10 @@ class Plan:
         return columns
 
     def selection(self, results: Results) -> list[dict[str, Any]]:
-        """Every learning rate that was chosen, for the plan file."""
+        """Every learning rate that was chosen, for the plan file, and whether it is an edge of the grid."""
+        grid = self.study.learning_rates
         return [
-            {"row": row, **asdict(choice)}
+            {"row": row, **asdict(choice), "edge": choice.learning_rate in (min(grid), max(grid))}
             for row in (LONG_RANGE, SCALABILITY)
             for choice in self.learning_rates(results, row).values()
         ]

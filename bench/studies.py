@@ -63,6 +63,7 @@ class Study:
     clock_tokens: int = 1024
     clock_samples: int = 15
     clock_replicates: int = 5
+    needs_cuda: bool = False
     minutes: float = 0.0
     """After so many minutes no further trial is started; what is left prints `not run`. 0 is never."""
     trial_seconds: float = 1800.0
@@ -173,6 +174,7 @@ GPU = replace(
     QUICK,
     name="gpu",
     purpose="the quick cells and longer clocks for --device cuda, in slices of eight minutes: repeat the command",
+    needs_cuda=True,
     clock_lengths=(64, 256, 1024, 4096, 16_384),
     clock_tokens=16_384,
     minutes=8.0,

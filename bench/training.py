@@ -94,7 +94,7 @@ def _train_for_loss(trained: Trained, task: Task, recipe: Recipe, draw: _Supply,
         elif recipe.patience and step - best_step >= recipe.patience * recipe.evaluate_every:
             break
     trained.model.load_state_dict(weights)
-    loss = evaluate(trained.model, task, _fresh(task, recipe, stream("test", trial.seed), trial.device, factor=4))
+    loss = evaluate(trained.model, task, _fresh(task, recipe, stream("test", trial.seed), trial.device))
     trained.note("test_loss_nats", loss)
     trained.note("excess_loss_nats", loss - task.perfect)
     trained.note("test_score", task.score(loss))
@@ -144,8 +144,9 @@ def evaluate(model: nn.Module, task: Task, batch: Batch) -> float:
     return task.metric(model(batch.inputs), batch)
 
 
-def _fresh(task: Task, recipe: Recipe, generator: torch.Generator, device: str, factor: int = 1) -> Batch:
-    return task.sample(recipe.evaluation_sequences * factor, generator).to(device)
+def _fresh(task: Task, recipe: Recipe, generator: torch.Generator, device: str) -> Batch:
+    # Four times what development watches: a trial may ask more than once, and a lucky draw must not call it solved.
+    return task.sample(4 * recipe.evaluation_sequences, generator).to(device)
 
 
 class _Supply:

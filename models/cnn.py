@@ -146,37 +146,31 @@ class CNNCore(nn.Module):
         return self.norm(x), state._replace(position=state.position + 1)
 
     def intrinsic(self, embeddings: Tensor, readout: nn.Module) -> dict[str, Tensor]:
-        """Class-activation maps (Zhou et al. 2016, section 2), each (B, L): the size of what a position contributes.
+        """Class-activation map (Zhou et al. 2016, section 2), (B, L): the size of what a position contributes.
 
         A negative contribution argues against the predicted class and is as relevant as a positive one, so
         the absolute value is given; `contributions` has the signs.
         """
-        return {method: signed.abs() for method, signed in self.contributions(embeddings, readout).items()}
+        return {"cam": self.contributions(embeddings, readout).abs()}
 
-    def contributions(self, embeddings: Tensor, readout: nn.Module) -> dict[str, Tensor]:
-        """What each position adds to the predicted class's logit at the last position; signed, each (B, L).
+    def contributions(self, embeddings: Tensor, readout: nn.Module) -> Tensor:
+        """What each position adds to the predicted class's logit at the last position; signed, (B, L).
 
-        With the GELU gates and the deviations of the layer normalisations held at their values, the logit is
-        an affine function of the inputs, so input times gradient splits it exactly, but for the bias terms.
-        "cam" splits over the taps of the last block, its identity path counting for the last position;
-        "cam-through" splits over the embeddings, through all blocks.
+        With the GELU gate and the deviations of the layer normalisations held at their values, the logit is an affine
+        function of the taps of the last block, so input times gradient splits it over them exactly, but for
+        the bias terms; the block's identity path counts for the last position.
         """
         with torch.no_grad():
             below = embeddings
             for block in self.blocks[:-1]:
                 below = block(below)
             normed = self.blocks[-1].norm(below)
-        embeddings, below, normed = (x.detach().requires_grad_() for x in (embeddings, below, normed))
+        below, normed = (x.detach().requires_grad_() for x in (below, normed))
         with torch.enable_grad():
-            x = embeddings
-            for block in self.blocks:
-                x = x + block.frozen(_frozen_norm(block.norm, x))
-            (through,) = torch.autograd.grad(self._answer(x, readout), embeddings)
             top = self._answer(below + self.blocks[-1].frozen(normed), readout)
             identity, taps = torch.autograd.grad(top, (below, normed))
         # below the last position the identity path has no gradient: only that position's residual reaches the answer
-        cam = (normed * taps + below * identity).sum(dim=-1)
-        return {"cam": cam.detach(), "cam-through": (embeddings * through).sum(dim=-1).detach()}
+        return (normed * taps + below * identity).sum(dim=-1).detach()
 
     def _answer(self, x: Tensor, readout: nn.Module) -> Tensor:
         """The predicted class's logit at the last position, summed over the batch."""

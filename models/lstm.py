@@ -136,17 +136,15 @@ class LSTMCore(nn.Module):
 
     @torch.no_grad()
     def intrinsic(self, embeddings: Tensor, readout: nn.Module) -> dict[str, Tensor]:
-        """How much each step moved the state, three ways, each (B, L), means over the layers.
+        """How much each step moved the state, two ways, each (B, L), means over the layers.
 
-        "state-change" is ||h_t - h_{t-1}||, "input-gate" the sum of the open input gates, "cell-write" the norm of
-        what they let into the cell, i_t * g_t.
+        "state-change" is ||h_t - h_{t-1}||, "input-gate" the sum of the open input gates.
         """
-        changes, gates, writes = [], [], []
+        changes, gates = [], []
         for state in self.layer_states(embeddings):
             changes.append((state.hidden - F.pad(state.hidden, (0, 0, 1, -1))).norm(dim=-1))
             gates.append(state.input_gate.sum(dim=-1))
-            writes.append((state.input_gate * state.candidate).norm(dim=-1))
-        named = {"state-change": changes, "input-gate": gates, "cell-write": writes}
+        named = {"state-change": changes, "input-gate": gates}
         return {method: torch.stack(layers).mean(dim=0) for method, layers in named.items()}
 
 

@@ -56,6 +56,7 @@ def call(*arguments: str) -> Result:
     ("arguments", "words"),
     [
         (["run", "quik"], ["unknown study", "quick"]),
+        (["run", "gpu"], ["--device cuda"]),
         (["run", "quick", "--device", "gpu"], ["unknown device", "cpu or cuda"]),
         (["run", "quick", "--seeds", "0"], ["--seeds", "0"]),
         (["run", "quick", "--workers", "0"], ["--workers"]),
