@@ -53,7 +53,9 @@ def _list(console: Console, title: str, lines: list[str]) -> None:
 def _table(verdicts: Mapping[str, Any], cells: Cells, titles: list[str]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=0)
     for title in titles:
-        table.add_column(Text(printable(title)), min_width=26, max_width=26, overflow="fold")
+        table.add_column(
+            Text(printable(title)), min_width=wording.CELL_WIDTH, max_width=wording.CELL_WIDTH, overflow="fold"
+        )
     for rule in verdicts["rows"]:
         table.add_row(Text(rule["row"].upper(), style="bold", no_wrap=True), *[""] * (len(titles) - 1))
         stacks = [wording.cell_lines(cells, rule["row"], title) for title in titles]

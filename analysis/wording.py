@@ -115,11 +115,16 @@ def _words(cell: Cell) -> str:
     return f"{cell['claimed']} -> {cell['measured']}" if cell["claimed"] else str(cell["measured"])
 
 
+CELL_WIDTH = 26
+"""Characters of a cell, three of them side by side in 80."""
+
+
 def _figure(cell: Cell) -> str:
     if cell["figure"] is None:
         return seeds(cell)
     ends = ["?" if cell[end] is None else _number(cell[end]) for end in ("low", "high")]
-    return f"{_number(cell['figure'])} [{', '.join(ends)}] {seeds(cell)}".rstrip()
+    line = f"{_number(cell['figure'])} [{', '.join(ends)}] {seeds(cell)}".rstrip()
+    return line if len(line) <= CELL_WIDTH else line.replace(", ", ",")
 
 
 def _number(value: float) -> str:

@@ -65,7 +65,9 @@ def _train_to_solved(trained: Trained, task: Task, recipe: Recipe, draw: _Supply
         trained.note("score", score, step)
         best = max(best, score)
         if score >= SOLVED:
-            test_score = task.score(evaluate(trained.model, task, _fresh(task, recipe, test, trial.device)))
+            # Four times what development watches: a trial may ask again, and a lucky draw must not call it solved.
+            fresh = _fresh(task, recipe, test, trial.device, factor=4)
+            test_score = task.score(evaluate(trained.model, task, fresh))
             if test_score >= SOLVED:
                 trained.solved = True
                 trained.note("steps_to_solve", step)
@@ -94,7 +96,7 @@ def _train_for_loss(trained: Trained, task: Task, recipe: Recipe, draw: _Supply,
         elif recipe.patience and step - best_step >= recipe.patience * recipe.evaluate_every:
             break
     trained.model.load_state_dict(weights)
-    loss = evaluate(trained.model, task, _fresh(task, recipe, stream("test", trial.seed), trial.device))
+    loss = evaluate(trained.model, task, _fresh(task, recipe, stream("test", trial.seed), trial.device, factor=4))
     trained.note("test_loss_nats", loss)
     trained.note("excess_loss_nats", loss - task.perfect)
     trained.note("test_score", task.score(loss))
@@ -144,9 +146,8 @@ def evaluate(model: nn.Module, task: Task, batch: Batch) -> float:
     return task.metric(model(batch.inputs), batch)
 
 
-def _fresh(task: Task, recipe: Recipe, generator: torch.Generator, device: str) -> Batch:
-    # Four times what development watches: a trial may ask more than once, and a lucky draw must not call it solved.
-    return task.sample(4 * recipe.evaluation_sequences, generator).to(device)
+def _fresh(task: Task, recipe: Recipe, generator: torch.Generator, device: str, factor: int = 1) -> Batch:
+    return task.sample(factor * recipe.evaluation_sequences, generator).to(device)
 
 
 class _Supply:
