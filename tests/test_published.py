@@ -1,0 +1,35 @@
+"""What is committed as evidence follows from the committed records, and the README shows that and nothing else."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from analysis.load import load
+from analysis.page import markdown
+from analysis.table import render
+from analysis.verdicts import judge
+
+ROOT = Path(__file__).resolve().parent.parent
+PUBLISHED = sorted(path.parent for path in (ROOT / "reports" / "published").glob("*/*/verdicts.json"))
+
+
+@pytest.mark.parametrize("folder", PUBLISHED, ids=lambda folder: "/".join(folder.parts[-2:]))
+def test_published_verdicts_follow_from_published_records(folder: Path) -> None:
+    verdicts = judge(load(folder))
+    assert json.loads(json.dumps(verdicts)) == json.loads((folder / "verdicts.json").read_text())
+    assert markdown(verdicts) == (folder / "table.md").read_text()
+    assert len([c for c in verdicts["cells"] if c["variant"] == "best"]) == 15
+
+
+def test_the_readme_shows_the_published_table() -> None:
+    out = io.StringIO()
+    verdicts = json.loads((ROOT / "reports/published/amd-epyc-2-cores/quick/verdicts.json").read_text())
+    render(verdicts, Console(file=out, width=80, force_terminal=False))
+    lines = [line.rstrip() for line in out.getvalue().splitlines()]
+    table = lines[: next(n for n, line in enumerate(lines) if line.startswith("claimed ->")) + 1]
+    assert "\n".join(table) in (ROOT / "README.md").read_text()
