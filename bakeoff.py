@@ -15,6 +15,7 @@ import click
 PUBLISHED = Path("reports") / "published"
 ROWS = ("parallel", "long-range", "scalability", "speed", "interpretability", "state-tracking")
 INTERRUPTED = 130
+UNTOUCHED = click.core.ParameterSource.DEFAULT
 
 EXAMPLES = """\b
 Examples:
@@ -75,11 +76,11 @@ def table(context: click.Context, published: bool, **options: Any) -> None:
     """Run the quick study on this machine and print the table. Runs again in seconds: finished trials are kept."""
     if not published:
         return measure("quick", **options)
-    given = [name for name in options if context.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT]
+    given = [p for p in context.command.params if context.get_parameter_source(p.name or "") is not UNTOUCHED]
+    given = [p for p in given if p.name in options]
     if given:
-        raise Fault(
-            f"--published measures nothing, so --{given[0].rstrip('s')} has no meaning with it: drop one of the two"
-        )
+        name = given[0].opts[0]
+        raise Fault(f"--published measures nothing, so {name} has no meaning with it: drop one of the two")
     print_published()
 
 
@@ -101,7 +102,9 @@ def report(study: str, reports: Path) -> None:
     """Rebuild table, verdicts and measurements of a STUDY, or of a run folder, from its records. Needs no torch."""
     folder = Path(study) if (Path(study) / "plan.json").exists() else reports / study
     if not (folder / "plan.json").exists():
-        raise Fault(f"nothing was run in {folder}: `bakeoff run {study}` makes it, `bakeoff list` names the studies")
+        raise Fault(
+            f"no run in {folder} (plan.json is missing there): `bakeoff list` names the studies that can be run"
+        )
     write_report(folder)
 
 
@@ -259,8 +262,8 @@ def faults() -> Iterator[None]:
         raise Fault(str(error)) from None
     except OSError as error:
         where = f" {error.filename}" if error.filename else ""
-        hint = "free space, or choose a writable --reports folder; the same command goes on"
-        raise Fault(f"cannot write{where} ({error.strerror}): {hint}") from None
+        hint = "free space, or choose another folder; what was measured is kept"
+        raise Fault(f"cannot use{where} ({error.strerror}): {hint}") from None
 
 
 if __name__ == "__main__":

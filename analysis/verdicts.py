@@ -140,7 +140,7 @@ def _filled(blank: Cell, rule: Rule, finding: Finding) -> Cell:
     others, causes, sensitivity = _alternatives(rule, finding, word)
     causes = [*finding.doubts, *causes] + (["void: the untrained control scores too well"] if word == "void" else [])
     verdict = "undecided" if causes or word is None else _compared(blank.claimed, word)
-    why = causes or [_firm(finding, word)]
+    why = causes or [_firm(rule, finding, word)]
     return replace(
         blank,
         measured=word,
@@ -164,10 +164,13 @@ def _word(rule: Rule, finding: Finding) -> str | None:
     return rule.word(finding.estimate.figure, finding.estimate.caps.get(1.0, 0))
 
 
-def _firm(finding: Finding, word: str | None) -> str:
+def _firm(rule: Rule, finding: Finding, word: str | None) -> str:
     """Why a decided word is decided."""
     if finding.estimate is None:
         return f"{word} by rule, without a figure"
+    if cap := finding.estimate.caps.get(1.0, 0):
+        worst = cap >= len(rule.thresholds)
+        return f"{word} by the rule's second condition{' alone, whatever the figure' * worst}; see the notes"
     left = " and without any one task" if finding.left_out else ""
     return f"{word} over the whole interval, with thresholds a tenth lower and higher{',' * bool(left)}{left}"
 

@@ -115,6 +115,8 @@ def _words(cell: Cell) -> str:
     return f"{cell['claimed']} -> {cell['measured']}" if cell["claimed"] else str(cell["measured"])
 
 
+BEYOND = 10_000
+"""A ratio to something near zero; its digits mean nothing."""
 CELL_WIDTH = 26
 """Characters of a cell, three of them side by side in 80."""
 
@@ -128,6 +130,8 @@ def _figure(cell: Cell) -> str:
 
 
 def _number(value: float) -> str:
+    if abs(value) >= BEYOND:
+        return f"{'-' * (value < 0)}>{BEYOND:g}"
     return f"{round(value, 2) + 0.0:.2f}"  # adding 0.0 turns -0.0 into 0.0
 
 

@@ -26,6 +26,8 @@ def make_plan(study: str, architectures: Sequence[str], device: str, seeds: int 
     if seeds is not None:
         chosen = replace(chosen, seeds=seeds)
     if minutes is not None:
+        if not minutes > 0:
+            raise ValueError(f"--minutes must be a number above 0, got {minutes}")
         chosen = replace(chosen, minutes=minutes)
     strangers = tuple(_stranger(name, chosen.core_parameters[0]) for name in dict.fromkeys(architectures))
     return Plan(study=chosen, device=device, strangers=strangers)
@@ -62,7 +64,7 @@ def make_wanted(only: Sequence[str], plan: Plan) -> Callable[[Planned], bool]:
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> str:
     """One line for a name that is not in a table, with the closest ones that are."""
-    known = list(known)
+    known = sorted(known)
     close = difflib.get_close_matches(name, known, n=3)
     hint = f"did you mean {' or '.join(close)}?" if close else f"there are: {', '.join(known)}"
     return f"unknown {kind} {name!r}: {hint}"

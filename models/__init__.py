@@ -64,7 +64,7 @@ def find(name: str) -> Architecture:
 def _stranger(name: str) -> Architecture:
     try:
         found = pkgutil.resolve_name(name)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         reason = " ".join(f"{type(error).__name__}: {error}".split())
         raise ValueError(
             f"architecture {name!r} cannot be imported ({reason}); give it as package.module:Name, from the folder "

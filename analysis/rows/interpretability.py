@@ -20,7 +20,7 @@ from analysis.stats import Interval, mean_interval
 ROW = "interpretability"
 INTRINSIC, POSTHOC = "intrinsic/", "posthoc/"
 RANDOM = "random"
-TOO_FEW = "too few models passed the admission gate: {} of {}"
+TOO_FEW = f"too few models passed the admission gate (at least {GATE_MODELS} and half must): {{}} of {{}}"
 MODERATE, VOID = (INTERPRETABILITY.words.index(word) for word in ("Moderate", "void"))
 POOR = INTERPRETABILITY.words[len(INTERPRETABILITY.thresholds)]
 

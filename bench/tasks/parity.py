@@ -14,7 +14,9 @@ from models.architecture import Interface
 
 @dataclass(frozen=True, kw_only=True)
 class Parity(Task):
-    """Fair bits; at every position, the parity of the bits up to and including it. With `length=8`::
+    """Fair bits; at every position, the parity of the bits up to and including it.
+
+    With `length=8`::
 
         position  0  1  2  3  4  5  6  7
         inputs    1  0  1  1  0  0  1  0
