@@ -38,7 +38,8 @@ def run(
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(PRELOAD)
     queue, flying = iter(trials), dict[Future[Record], Trial]()
-    pool = ProcessPool(max_workers=workers, max_tasks=1, initializer=_start_worker, context=context)
+    # A process serves one trial; twice as many wait as work, so that no trial waits for a process to be made.
+    pool = ProcessPool(max_workers=2 * workers, max_tasks=1, initializer=_start_worker, context=context)
     try:
         while True:
             # Only as many as there are workers are handed over, so that "started" is true and memory stays flat.
