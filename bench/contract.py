@@ -5,9 +5,7 @@ from __future__ import annotations
 import torch
 
 from models.architecture import Architecture, Interface, SequenceModel, count_parameters
-
-TOLERANCE = 0.005
-"""Largest allowed deviation from the budget of core parameters."""
+from models.budget import TOLERANCE
 
 
 def check_architecture(architecture: Architecture, length: int = 24) -> None:

@@ -149,3 +149,10 @@ def test_a_stranger_whose_code_changed_is_another_trial(workplace: Path) -> None
         ids.append(Trace(architecture=find("strange_layers:Peeks"), length=16).id)
     sys.modules.pop("strange_layers", None)
     assert ids[0] == ids[1] != ids[2]
+
+
+def test_the_rows_of_the_help_are_the_rows_of_the_plan() -> None:
+    """The front door names them itself, since the plan's module imports torch."""
+    from bench.planning import ROWS
+
+    assert bakeoff.ROWS == tuple(row.replace(" ", "-") for row in ROWS)
