@@ -13,7 +13,8 @@ from typing import Any
 import click
 
 PUBLISHED = Path("reports") / "published"
-ROWS = ("parallel", "long-range", "scalability", "speed", "interpretability", "state-tracking")
+ROWS = ("parallel", "long-range", "scalability", "speed", "interpretability", "state-tracking",
+        "generation-latency", "clock-grid", "peers")  # fmt: skip
 INTERRUPTED = 130
 UNTOUCHED = click.core.ParameterSource.DEFAULT
 

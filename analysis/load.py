@@ -5,7 +5,7 @@ A planned trial without a record is kept, as `not run`; so is one that failed. N
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -37,7 +37,10 @@ TIDY = (
     "step",
     "value",
 )
-WHOLE = ("core_parameters", "length", "lag", "seed", "data_tokens", "replicate")
+WHOLE = (
+    *("core_parameters", "length", "lag", "seed", "data_tokens", "replicate"),
+    *("tokens", "context", "threads", "width"),
+)
 """Columns of whole numbers that may be blank."""
 
 
@@ -127,13 +130,15 @@ def _checked(plan: dict[str, Any], folder: Path) -> dict[str, Any]:
 
 def _trial_row(trial: Mapping[str, Any], entry: Mapping[str, Any] | None, record: Record | None) -> dict[str, Any]:
     architecture: Mapping[str, Any] = trial.get("architecture") or {}
+    contenders: Sequence[Mapping[str, Any]] = trial.get("architectures") or ()
+    sized = architecture or (contenders[0] if contenders else {})  # all contenders of a clock have one size
     task: Mapping[str, Any] = trial.get("task") or {}
     return {
         "id": entry["id"] if entry else record.id if record else "",
         "kind": trial.get("kind", ""),
         "architecture": architecture.get("name", ""),
         "family": architecture.get("family", ""),
-        "core_parameters": architecture.get("core_parameters"),
+        "core_parameters": sized.get("core_parameters"),
         "task": task.get("name", ""),
         "length": trial.get("length", task.get("length")),
         "lag": entry.get("lag") if entry else None,
@@ -142,7 +147,12 @@ def _trial_row(trial: Mapping[str, Any], entry: Mapping[str, Any] | None, record
         "data_tokens": trial.get("data_tokens"),
         "regime": trial.get("regime", ""),
         "replicate": trial.get("replicate"),
-        "contenders": tuple(str(a.get("name", "")) for a in trial.get("architectures", ())),
+        "contenders": tuple(str(a.get("name", "")) for a in contenders),
+        "tokens": trial.get("tokens"),
+        "context": trial.get("context"),
+        "threads": trial.get("threads"),
+        "width": trial.get("width"),
+        "precision": trial.get("precision", ""),
         "device": trial.get("device", ""),
         "rows": tuple(entry["rows"]) if entry else (),
         "planned": entry is not None,

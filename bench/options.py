@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from bench.machine import device_problem
-from bench.planning import ROWS, Plan, Planned
+from bench.planning import ROWS, SPEED, Plan, Planned
 from bench.studies import STUDIES
-from bench.trial import DEVELOPMENT, TRAINING_TIME, Clock, Learn
+from bench.timed_planning import CLOCK_GRID, GENERATION, PEERS
+from bench.trial import DEVELOPMENT, TRAINING_TIME, Learn
 from models import ARCHITECTURES, find
 from models.architecture import Architecture
 
@@ -46,12 +47,12 @@ def make_wanted(only: Sequence[str], plan: Plan) -> Callable[[Planned], bool]:
     if not only:
         return lambda planned: True
     chosen = {names[name] for name in only}
-    learning = chosen - {"parallel", "speed"}
+    learning = chosen - {"parallel", "speed", GENERATION, CLOCK_GRID, PEERS}
     times_matter = TRAINING_TIME in plan.study.regimes and bool(learning - {"scalability"})
 
     def wanted(planned: Planned) -> bool:
         trial = planned.trial
-        if isinstance(trial, Clock) and times_matter:
+        if SPEED in planned.rows and times_matter:
             return True
         if isinstance(trial, Learn) and trial.split == DEVELOPMENT:
             scaling = trial.task.measures == "scaling"

@@ -27,12 +27,13 @@ from bench.trial import (
     Trace,
     Trial,
 )
-from models import ARCHITECTURES, FAMILIES
+from bench.timed_planning import CLOCK_GRID, GENERATION, PEERS, clock_grid, decodes, peers, speed_clocks
+from models import ARCHITECTURES, FAMILIES, Family
 from models.architecture import Architecture
 
 PARALLEL, LONG_RANGE, SCALABILITY = "parallel", "long range", "scalability"
 SPEED, INTERPRETABILITY, STATE_TRACKING = "speed", "interpretability", "state tracking"
-ROWS = (PARALLEL, LONG_RANGE, SCALABILITY, SPEED, INTERPRETABILITY, STATE_TRACKING)
+ROWS = (PARALLEL, LONG_RANGE, SCALABILITY, SPEED, INTERPRETABILITY, STATE_TRACKING, GENERATION, CLOCK_GRID, PEERS)
 REFERENCE = "transformer-sinusoidal"
 """The architecture whose FLOPs and time the other regimes match."""
 DEVELOPMENT_SEED = 1000
@@ -84,21 +85,18 @@ class Plan:
 
     def structure_and_speed(self, results: Results) -> list[Planned]:
         """Clocks first, while nothing has heated the machine, then traces."""
-        study = self.study
-        clocks: list[Trial] = [
-            Clock(
-                architectures=self.architectures,
-                length=length,
-                tokens=study.clock_tokens,
-                samples=study.clock_samples,
-                replicate=replicate,
-                device=self.device,
-            )
-            for replicate in range(study.clock_replicates)
-            for length in study.clock_lengths
-        ]
-        traces: list[Trial] = [Trace(architecture=a, length=n) for a in self.architectures for n in study.trace_lengths]
-        return [Planned(t, (SPEED,)) for t in clocks] + [Planned(t, (PARALLEL,)) for t in traces]
+        named: dict[str, list[Trial]] = {
+            SPEED: list(self.clocks()),
+            GENERATION: list(decodes(self.study, self.architectures, self.device)),
+            CLOCK_GRID: list(clock_grid(self.study, self.architectures, self.device)),
+            PEERS: list(peers(self.study, self.device)),
+            PARALLEL: [Trace(architecture=a, length=n) for a in self.architectures for n in self.study.trace_lengths],
+        }
+        return [Planned(trial, (row,)) for row, trials in named.items() for trial in trials]
+
+    def clocks(self) -> list[Clock]:
+        """The clocks that decide training speed, and that training times are matched by."""
+        return list(speed_clocks(self.study, self.architectures, self.device))
 
     def development(self, results: Results) -> list[Planned]:
         """Every variant gets every learning rate on every development cell and seed."""
@@ -120,8 +118,7 @@ class Plan:
         """
         planned = []
         names = self._reported(results)
-        clocks = [p.trial for p in self.structure_and_speed(results) if isinstance(p.trial, Clock)]
-        seconds = {n: seconds_near(n, clocks, results) for n in {cell.task.length for cell in self.study.cells}}
+        seconds = {n: seconds_near(n, self.clocks(), results) for n in {cell.task.length for cell in self.study.cells}}
         rates = {row: self.learning_rates(results, row) for row in (LONG_RANGE, SCALABILITY)}
         for source in self.study.sources:
             for seed in range(self.study.seeds):
@@ -144,13 +141,7 @@ class Plan:
         waiting = sum(p.trial.id not in results for p in self.development(results) if LONG_RANGE in p.rows)
         columns = []
         for name, family in FAMILIES.items():
-            best: str | None = choose_best(family.candidates, choices)
-            merits = ", ".join(f"{c} {choices[c].merit:.2f}" for c in family.candidates)
-            reason = f"development merit {merits}"
-            if len(family.candidates) == 1:
-                reason = "the only candidate"
-            elif waiting:
-                best, reason = None, f"not chosen: {waiting} development trials not run"
+            best, reason = self._best(family, choices, waiting)
             columns.append(
                 {"title": family.title, "family": name, "plain": family.plain, "best": best, "best_reason": reason}
             )
@@ -158,6 +149,17 @@ class Plan:
             name = stranger.name
             columns.append({"title": name, "family": name, "plain": name, "best": name, "best_reason": "as given"})
         return columns
+
+    def _best(self, family: Family, choices: Mapping[str, Choice], waiting: int) -> tuple[str | None, str]:
+        """The candidate that speaks for a family at its best, or None, and why."""
+        if len(family.candidates) == 1:
+            return family.candidates[0], "the only candidate"
+        if not choices:
+            return None, f"not chosen: study {self.study.name} has no development cells"
+        if waiting:
+            return None, f"not chosen: {waiting} development trials not run"
+        merits = ", ".join(f"{c} {choices[c].merit:.2f}" for c in family.candidates)
+        return choose_best(family.candidates, choices), f"development merit {merits}"
 
     def selection(self, results: Results) -> list[dict[str, Any]]:
         """Every learning rate that was chosen, for the plan file, and whether it is an edge of the grid."""

@@ -19,7 +19,7 @@ from bench import engine
 from bench.machine import fingerprint
 from bench.planning import Plan, Planned
 from bench.records import PLAN, SCHEMA, TRIALS, Record, RecordsError, canonical, read, to_line, write_atomically
-from bench.trial import Clock, Trial
+from bench.trial import Timed, Trial
 
 
 class Watcher(Protocol):
@@ -85,10 +85,10 @@ class Run:
         self.watcher.planned([p for p in planned if self.wanted(p)], sum(p.trial.id in self.results for p in planned))
         if len(missing) < sum(p.trial.id not in self.results for p in planned):
             self.stopped = self.stopped or self.narrowed
-        clocks = [p.trial for p in missing if isinstance(p.trial, Clock)]
-        others = [p.trial for p in missing if not isinstance(p.trial, Clock)]
+        timed = [p.trial for p in missing if isinstance(p.trial, Timed)]
+        others = [p.trial for p in missing if not isinstance(p.trial, Timed)]
         # A clock never shares the machine: one worker, and nothing beside it.
-        for trials, workers in ((clocks, 1), (others, self.workers)):
+        for trials, workers in ((timed, 1), (others, self.workers)):
             self._run_trials(trials, workers, deadline)
 
     def _run_trials(self, trials: Sequence[Trial], workers: int, deadline: float) -> None:

@@ -15,7 +15,7 @@ from bench.tasks.mqar import MQAR
 from bench.tasks.needle import Needle
 from bench.tasks.parity import Parity
 from bench.tasks.task import Task
-from bench.trial import CORE_PARAMETERS, REGIMES
+from bench.trial import CORE_PARAMETERS, PASSES, REGIMES
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +46,38 @@ class Source:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ClockGrid:
+    """Clocks over lengths and sizes: what a call costs and keeps in memory, and how that grows. Decides no cell."""
+
+    lengths: tuple[int, ...]
+    core_parameters: tuple[int, ...]
+    tokens: int
+    """Tokens of a batch, the same at every length; each length is clocked with a batch of one sequence as well."""
+    passes: tuple[str, ...] = PASSES
+    samples: int = 5
+    replicates: int = 3
+    backend_size: int = 0
+    """Core parameters at which other kernels (models.BACKENDS) run along; 0 is nowhere."""
+    thread_lengths: tuple[int, ...] = ()
+    """Lengths that are clocked on all cores as well, at the backend size or the first."""
+    precisions: tuple[str, ...] = ("fp32",)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PeerGrid:
+    """Our mixers beside other libraries', and our harness beside a bare loop."""
+
+    widths: tuple[int, ...]
+    lengths: tuple[int, ...]
+    depth: int = 4
+    tokens: int = 1024
+    samples: int = 7
+    replicates: int = 3
+    overhead_cells: tuple[Cell, ...] = ()
+    overhead_rounds: int = 5
+
+
+@dataclass(frozen=True, kw_only=True)
 class Study:
     """Everything that varies between studies. Cells come in order of importance: the last are dropped first."""
 
@@ -63,6 +95,11 @@ class Study:
     clock_tokens: int = 1024
     clock_samples: int = 15
     clock_replicates: int = 5
+    decode_contexts: tuple[int, ...] = ()
+    decode_samples: int = 15
+    decode_replicates: int = 5
+    clock_grid: ClockGrid | None = None
+    peer_grid: PeerGrid | None = None
     needs_cuda: bool = False
     minutes: float = 0.0
     """After so many minutes no further trial is started; what is left prints `not run`. 0 is never."""
@@ -95,6 +132,18 @@ SMOKE = Study(
     clock_tokens=64,
     clock_samples=5,
     clock_replicates=2,
+    decode_contexts=(16, 32),
+    decode_samples=3,
+    decode_replicates=2,
+    clock_grid=ClockGrid(
+        lengths=(16, 32, 64),
+        core_parameters=(10_000,),
+        tokens=64,
+        samples=2,
+        replicates=2,
+        backend_size=10_000,
+        thread_lengths=(32,),
+    ),
 )
 
 QUICK = Study(
@@ -125,7 +174,38 @@ QUICK = Study(
             patience=6,
         ),
     ),
+    decode_contexts=(64, 256, 1024),
     minutes=25.0,
+)
+
+CLOCK = Study(
+    name="clock",
+    purpose="speed and memory alone, half an hour: lengths to 4096, three sizes, kernels, threads, generation",
+    cells=(),
+    sources=(),
+    clock_lengths=(64, 256, 1024),
+    decode_contexts=(64, 256, 1024, 4096),
+    clock_grid=ClockGrid(
+        lengths=(64, 128, 256, 512, 1024, 2048, 4096),
+        core_parameters=(25_000, 100_000, 400_000),
+        tokens=4096,
+        backend_size=100_000,
+        thread_lengths=(64, 512, 4096),
+    ),
+)
+
+PEERS = Study(
+    name="peers",
+    purpose="our layers beside other libraries' at equal parameters, and our harness beside a bare loop; a quarter hour",
+    cells=(),
+    sources=(),
+    clock_lengths=(),
+    trace_lengths=(),
+    peer_grid=PeerGrid(
+        widths=(128, 256, 512),
+        lengths=(256, 1024),
+        overhead_cells=(Cell(task=Needle(length=32), steps=100), Cell(task=Markov(length=32, symbols=16), steps=100)),
+    ),
 )
 
 FULL = Study(
@@ -167,6 +247,9 @@ FULL = Study(
     clock_lengths=(64, 128, 256, 512, 1024, 2048),
     clock_tokens=2048,
     clock_replicates=10,
+    decode_contexts=CLOCK.decode_contexts,
+    decode_replicates=10,
+    clock_grid=CLOCK.clock_grid,
     trial_seconds=7200.0,
 )
 
@@ -177,7 +260,15 @@ GPU = replace(
     needs_cuda=True,
     clock_lengths=(64, 256, 1024, 4096, 16_384),
     clock_tokens=16_384,
+    decode_contexts=(64, 256, 1024, 4096),
+    clock_grid=ClockGrid(
+        lengths=(64, 256, 1024, 4096, 16_384),
+        core_parameters=(25_000, 400_000, 6_400_000),
+        tokens=16_384,
+        backend_size=400_000,
+        precisions=("fp32", "bf16"),
+    ),
     minutes=8.0,
 )
 
-STUDIES: dict[str, Study] = {study.name: study for study in (SMOKE, QUICK, FULL, GPU)}
+STUDIES: dict[str, Study] = {study.name: study for study in (SMOKE, QUICK, CLOCK, PEERS, FULL, GPU)}

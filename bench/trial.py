@@ -1,4 +1,4 @@
-"""What can be run: four kinds of trial, each a frozen dataclass whose canonical JSON is its identity."""
+"""What can be run: kinds of trial, each a frozen dataclass whose canonical JSON is its identity."""
 
 from __future__ import annotations
 
@@ -14,6 +14,9 @@ from models.architecture import Architecture
 DEVELOPMENT, REPORT = "development", "report"
 CORE_PARAMETERS, TRAINING_FLOPS, TRAINING_TIME = "core parameters", "training FLOPs", "training time"
 REGIMES = (CORE_PARAMETERS, TRAINING_FLOPS, TRAINING_TIME)
+FORWARD, FORWARD_BACKWARD, STEP = "forward", "forward_backward", "step"
+PASSES = (FORWARD, FORWARD_BACKWARD, STEP)
+"""What a clock times: one pass without gradients, both passes, the whole training step."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,20 +102,77 @@ class Trace(Trial):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Clock(Trial):
-    """Whole training steps of all architectures, interleaved in one process that has the machine to itself."""
+class Timed(Trial):
+    """A trial that reads clocks: it has the machine to itself, and only ratios inside one trial are compared."""
+
+    samples: int = 15
+    replicate: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Clock(Timed):
+    """Calls of all architectures, interleaved in one process: whole training steps, or parts of them as well."""
 
     kind: ClassVar[str] = "clock"
 
     architectures: tuple[Architecture, ...]
     length: int
     tokens: int = 1024
-    """Tokens in a batch: batch size times length."""
-    samples: int = 15
-    replicate: int = 0
+    """Tokens in a batch: batch size times length; not above the length, it is one sequence."""
+    passes: tuple[str, ...] = ("step",)
+    """What is timed, of PASSES."""
+    threads: int = 1
+    precision: str = "fp32"
+    """"fp32", or "bf16" for autocast to bfloat16."""
+    memory: bool = False
+    """Whether peak bytes and the bytes kept for backward are measured too, outside the timed calls."""
 
     def __str__(self) -> str:
-        return f"{self.kind} {len(self.architectures)} architectures {self.length}, replicate {self.replicate}"
+        shape = f"{max(1, self.tokens // self.length)} x {self.length}"
+        return f"{self.kind} {len(self.architectures)} architectures {shape}, replicate {self.replicate}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decode(Timed):
+    """Generation of all architectures, interleaved: `tokens` tokens, one after the other, after `context` others."""
+
+    kind: ClassVar[str] = "decode"
+
+    architectures: tuple[Architecture, ...]
+    context: int
+    tokens: int = 16
+
+    def __str__(self) -> str:
+        return f"{self.kind} {len(self.architectures)} architectures {self.context}, replicate {self.replicate}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Peers(Timed):
+    """Our mixers beside those of other libraries, of one width and depth, and the machine's own limits, interleaved."""
+
+    kind: ClassVar[str] = "peers"
+
+    width: int
+    length: int
+    depth: int = 4
+    tokens: int = 1024
+
+    def __str__(self) -> str:
+        return f"{self.kind} width {self.width}, length {self.length}, replicate {self.replicate}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Overhead(Timed):
+    """A learn trial beside a bare loop that does the same steps: what the harness costs."""
+
+    kind: ClassVar[str] = "overhead"
+
+    architecture: Architecture
+    task: Task
+    recipe: Recipe = field(default_factory=Recipe)
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.architecture.name} {self.task.name} {self.task.length}, replicate {self.replicate}"
 
 
 def _plain(value: object) -> object:

@@ -25,6 +25,24 @@ ARCHITECTURES: dict[str, Architecture] = {
     )
 }
 
+BACKENDS: dict[str, Architecture] = {
+    architecture.name: architecture
+    for architecture in (
+        replace(ARCHITECTURES["transformer-sinusoidal"], name="transformer-written-out", fused=False),
+        replace(ARCHITECTURES["transformer-sinusoidal"], name="transformer-blas", dense="blas"),
+        replace(ARCHITECTURES["lstm-forget-bias"], name="lstm-stepwise", fused=False),
+        replace(ARCHITECTURES["cnn-k3"], name="cnn-blas", dense="blas"),
+    )
+}
+"""The plain variants on other kernels: the same function of the same weights, timed as factors, never judged."""
+BACKEND_OF = {
+    "transformer-written-out": "transformer-sinusoidal",
+    "transformer-blas": "transformer-sinusoidal",
+    "lstm-stepwise": "lstm-forget-bias",
+    "cnn-blas": "cnn-k3",
+}
+"""Each of BACKENDS -> the architecture that it computes."""
+
 
 @dataclass(frozen=True)
 class Family:

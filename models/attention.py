@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from models.dense import Dense
+
 
 def head_count(width: int) -> int:
     """Heads at a width: one for every 32 channels."""
@@ -46,13 +48,13 @@ class Rotation(nn.Module):
 class SelfAttention(nn.Module):
     """Causal multi-head attention (Vaswani et al. 2017, section 3.2.2): (B, L, D) -> (B, L, D)."""
 
-    def __init__(self, width: int, rotation: Rotation | None, fused: bool) -> None:
+    def __init__(self, width: int, rotation: Rotation | None, fused: bool, dense: str = "direct") -> None:
         super().__init__()
         self.heads = head_count(width)
         self.fused = fused
         self.rotation = rotation
-        self.qkv = nn.Linear(width, 3 * width)
-        self.out = nn.Linear(width, width)
+        self.qkv = Dense(width, 3 * width, dense)
+        self.out = Dense(width, width, dense)
 
     def project(self, x: Tensor, first: int = 0) -> tuple[Tensor, Tensor, Tensor]:
         """Queries, keys and values, each (B, heads, L, head width), the positions from `first` already turned in."""

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from models.architecture import Architecture, Interface, Size, spread
+from models.dense import Dense, checked, takes_convolution
 
 SMALLEST_WIDTH = 8
 
@@ -37,14 +38,17 @@ class CNN(Architecture):
 
     kernel_size: int = 3
     """k, taps of each convolution."""
+    dense: str = "direct"
+    """How layers multiply, see models.dense; "blas" also takes the convolution as torch's nn.Conv1d lays it out."""
 
     def __post_init__(self) -> None:
         if self.kernel_size < 2:
             raise ValueError(f"kernel_size must be at least 2, or no depth covers the length; got {self.kernel_size}")
+        checked(self.dense)
 
     def core(self, size: Size, interface: Interface) -> CNNCore:
         """The stack of blocks: (B, L, D) -> (B, L, D)."""
-        return CNNCore(self.kernel_size, size, covering_layers(self.kernel_size, interface.length))
+        return CNNCore(self, size, covering_layers(self.kernel_size, interface.length))
 
     def natural_inner(self, width: int, interface: Interface) -> int:
         """As many channels as the embedding is wide, in each layer."""
@@ -70,21 +74,31 @@ class Block(nn.Module):
 
     norm: nn.LayerNorm
 
-    def __init__(self, width: int, inner: int, kernel_size: int, dilation: int) -> None:
+    def __init__(self, width: int, inner: int, kernel_size: int, dilation: int, dense: str) -> None:
         super().__init__()
         self.reach = (kernel_size - 1) * dilation
+        self.dense = dense
         self.dilation = dilation
         self.norm = nn.LayerNorm(width)
         self.convolution = nn.Conv1d(width, inner, kernel_size, dilation=dilation)
-        self.out = nn.Linear(inner, width)
+        self.out = Dense(inner, width, dense)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, L, D) -> (B, L, D)."""
         return x + self.out(F.gelu(self.convolve(self.norm(x))))
 
     def convolve(self, normed: Tensor) -> Tensor:
-        """(B, L, D) -> pre-activations (B, L, inner); zeros on the left, so that nothing comes from the future."""
-        return self.convolution(F.pad(normed.transpose(1, 2), (self.reach, 0))).transpose(1, 2)
+        """(B, L, D) -> pre-activations (B, L, inner); zeros on the left, so that nothing comes from the future.
+
+        With channels last, as they are anyway, oneDNN is up to twice as fast as on the (B, D, L) of nn.Conv1d. Either
+        way the result is contiguous: on a transposed one the backward pass of GELU falls off its vectorised path.
+        """
+        convolution = self.convolution
+        if self.dense == "blas" or not takes_convolution(normed):
+            return convolution(F.pad(normed.transpose(1, 2), (self.reach, 0))).transpose(1, 2).contiguous()
+        rows = F.pad(normed, (0, 0, self.reach, 0)).transpose(1, 2).unsqueeze(2)
+        out = F.conv2d(rows, convolution.weight.unsqueeze(2), convolution.bias, dilation=(1, self.dilation))
+        return out.squeeze(2).transpose(1, 2).contiguous()
 
     def start(self, batch: int) -> Tensor:
         """Ring buffer (dilation, B, D, k - 1) of the last normed inputs; zeros, as the padding of a whole sequence.
@@ -120,11 +134,12 @@ class CNNCore(nn.Module):
 
     blocks: Sequence[Block]
 
-    def __init__(self, kernel_size: int, size: Size, layers: int) -> None:
+    def __init__(self, architecture: CNN, size: Size, layers: int) -> None:
         super().__init__()
         self.out_width = size.width
         self.blocks = nn.ModuleList(  # type: ignore[assignment]
-            Block(size.width, inner, kernel_size, 2**layer) for layer, inner in enumerate(spread(size.inner, layers))
+            Block(size.width, inner, architecture.kernel_size, 2**layer, architecture.dense)
+            for layer, inner in enumerate(spread(size.inner, layers))
         )
         self.norm = nn.LayerNorm(size.width)
 

@@ -26,6 +26,8 @@ class LSTM(Architecture):
     """"forget-bias": forget gates start at bias 1 (Gers et al. 2000; Jozefowicz et al. 2015, section 2.2).
     "chrono": memory spans start spread over the length, which it is told (Tallec & Ollivier 2018, equation 16)."""
     depth: int = 2
+    fused: bool = True
+    """All steps of a layer in one kernel of torch; False takes them one by one, as a cell written in Python does."""
 
     def __post_init__(self) -> None:
         if self.initialisation not in INITIALISATIONS:
@@ -35,7 +37,7 @@ class LSTM(Architecture):
 
     def core(self, size: Size, interface: Interface) -> LSTMCore:
         """The recurrent stack: (B, L, D) -> (B, L, hidden units)."""
-        core = LSTMCore(size, self.depth)
+        core = LSTMCore(size, self.depth, self.fused)
         if not core.lstm.weight_ih_l0.is_meta:  # nothing to fill there, and QR on meta costs time
             initialise(core.lstm, None if self.initialisation == "forget-bias" else interface.length)
         return core
@@ -98,14 +100,20 @@ class LSTMState(NamedTuple):
 class LSTMCore(nn.Module):
     """nn.LSTM without its final state, so that it fits between embedding and read-out."""
 
-    def __init__(self, size: Size, depth: int) -> None:
+    def __init__(self, size: Size, depth: int, fused: bool = True) -> None:
         super().__init__()
         self.out_width = size.inner
+        self.fused = fused
         self.lstm = nn.LSTM(size.width, size.inner, depth, batch_first=True)
 
     def forward(self, embeddings: Tensor) -> Tensor:
         """(B, L, D) -> (B, L, hidden units)."""
-        return self.lstm(embeddings)[0]
+        if self.fused:
+            return self.lstm(embeddings)[0]
+        x = embeddings
+        for layer in range(self.lstm.num_layers):
+            x = _stepwise(x, *_weights(self.lstm, layer))
+        return x
 
     def start(self, batch: int) -> LSTMState:
         """Zeros, as before the first position of a sequence."""
@@ -146,6 +154,19 @@ class LSTMCore(nn.Module):
             gates.append(state.input_gate.sum(dim=-1))
         named = {"state-change": changes, "input-gate": gates}
         return {method: torch.stack(layers).mean(dim=0) for method, layers in named.items()}
+
+
+def _stepwise(x: Tensor, weight_ih: Tensor, weight_hh: Tensor, bias_ih: Tensor, bias_hh: Tensor) -> Tensor:
+    """One layer, (B, L, D) -> (B, L, hidden units), a product and a handful of kernels for each position."""
+    entering = F.linear(x, weight_ih, bias_ih + bias_hh)
+    hidden = cell = x.new_zeros(x.shape[0], weight_hh.shape[1])
+    out = []
+    for gates in entering.unbind(1):
+        i, f, g, o = (gates + hidden @ weight_hh.t()).chunk(4, dim=-1)
+        cell = f.sigmoid() * cell + i.sigmoid() * g.tanh()
+        hidden = o.sigmoid() * cell.tanh()
+        out.append(hidden)
+    return torch.stack(out, dim=1)
 
 
 def _weights(lstm: nn.LSTM, layer: int) -> list[Tensor]:

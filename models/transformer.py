@@ -15,6 +15,7 @@ from torch.nn import functional as F
 
 from models.architecture import Architecture, Interface, Size, spread
 from models.attention import KeyValue, Rotation, SelfAttention, angles, as_default, head_count
+from models.dense import Dense, checked
 
 POSITIONS = ("sinusoidal", "rotary")
 SMALLEST_WIDTH = 24  # narrower heads learn recall far more slowly at these sizes
@@ -29,12 +30,15 @@ class Transformer(Architecture):
     depth: int = 2
     fused: bool = True
     """Attention through the fused kernel of torch; False writes it out, so that a tracer can see inside."""
+    dense: str = "direct"
+    """How linear layers multiply, see models.dense."""
 
     def __post_init__(self) -> None:
         if self.positions not in POSITIONS:
             raise ValueError(f"positions must be one of {', '.join(POSITIONS)}, got {self.positions!r}")
         if self.depth < 1:
             raise ValueError(f"depth must be at least 1, got {self.depth}")
+        checked(self.dense)
 
     def core(self, size: Size, interface: Interface) -> TransformerCore:
         """The stack of blocks: (B, L, D) -> (B, L, D)."""
@@ -74,13 +78,13 @@ def sinusoids(length: int, width: int) -> Tensor:
 class Block(nn.Module):
     """x + attention(norm x), then x + feed-forward(norm x)."""
 
-    def __init__(self, width: int, inner: int, rotation: Rotation | None, fused: bool) -> None:
+    def __init__(self, width: int, inner: int, rotation: Rotation | None, fused: bool, dense: str) -> None:
         super().__init__()
         self.attention_norm = nn.LayerNorm(width)
-        self.attention = SelfAttention(width, rotation, fused)
+        self.attention = SelfAttention(width, rotation, fused, dense)
         self.feed_forward_norm = nn.LayerNorm(width)
-        self.expand = nn.Linear(width, inner)
-        self.contract = nn.Linear(inner, width)
+        self.expand = Dense(width, inner, dense)
+        self.contract = Dense(inner, width, dense)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, L, D) -> (B, L, D)."""
@@ -117,7 +121,8 @@ class TransformerCore(nn.Module):
         self.register_buffer("positions", table, persistent=False)
         rotation = Rotation(length, width // head_count(width)) if rotary else None
         self.blocks = nn.ModuleList(  # type: ignore[assignment]
-            Block(width, inner, rotation, architecture.fused) for inner in spread(size.inner, architecture.depth)
+            Block(width, inner, rotation, architecture.fused, architecture.dense)
+            for inner in spread(size.inner, architecture.depth)
         )
         self.norm = nn.LayerNorm(width)
 
