@@ -1,4 +1,4 @@
-"""How trials are spread over processes: Pebble on a forkserver that has torch loaded, one fresh process a trial.
+"""How trials are spread over processes: Pebble on a forkserver that has torch loaded.
 
 A worker that dies, hangs or runs out of memory costs its own trial and nothing else. Other engines can stand in as
 long as they keep the interface: trials in, `(trial, record)` pairs out in the order of finishing.
@@ -24,13 +24,20 @@ from bench.trial import Trial
 
 PRELOAD = ["bench.experiments", "torch._dynamo"]
 """Imported once, by the process that forks the workers (optimisers import `torch._dynamo`); must not touch CUDA."""
+TRIALS_PER_PROCESS = 20
+"""Trials after which a process makes way for a fresh one, which costs as much as a dozen small training steps."""
 
 
 def run(
-    trials: Iterable[Trial], workers: int, trial_seconds: float, started: Callable[[Trial], None]
+    trials: Iterable[Trial],
+    workers: int,
+    trial_seconds: float,
+    started: Callable[[Trial], None],
+    trials_per_process: int = TRIALS_PER_PROCESS,
 ) -> Generator[Record, None, None]:
     """Run trials in isolated processes and yield their records as they finish.
 
+    What is timed asks for a process of its own (`trials_per_process` 1), since what ran before it shapes its memory.
     `started` is called when a trial is handed over. Closing the iterator, or an exception at a yield, stops the
     workers; whatever was in flight is lost and nothing else is.
     """
@@ -38,8 +45,9 @@ def run(
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(PRELOAD)
     queue, flying = iter(trials), dict[Future[Record], Trial]()
-    # A process serves one trial; twice as many wait as work, so that no trial waits for a process to be made.
-    pool = ProcessPool(max_workers=2 * workers, max_tasks=1, initializer=_start_worker, context=context)
+    # Where every trial has its own process, as many wait as work, so that no trial waits for a process to be made.
+    waiting = workers if trials_per_process == 1 else 0
+    pool = ProcessPool(workers + waiting, trials_per_process, initializer=_start_worker, context=context)
     try:
         while True:
             # Only as many as there are workers are handed over, so that "started" is true and memory stays flat.

@@ -12,17 +12,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 
-import numpy as np
 import torch
 from captum.attr import FeatureAblation, InputXGradient, IntegratedGradients
-from sklearn.metrics import average_precision_score
 from torch import Tensor
 
 from bench.reach import gradient_reach, half_length
 from bench.records import Measurement
 from bench.tasks.task import Batch, Task, stream
 from bench.training import Trained, train
-from bench.trial import Explain
+from bench.trial import REPORT, Explain
 from models.architecture import SequenceModel
 
 ITEMS = 48
@@ -40,8 +38,10 @@ def explain(trial: Explain) -> Trained:
     task, generator = trial.task, stream("test", -1 - trial.seed)
     batch = _answered(trained.model, task, task.sample(8 * ITEMS, generator), trial.device)
     answer = Answer(trained.model, task, batch, trial.device)
-    untrained = trial.architecture.build(task.interface, seed=trial.seed).to(trial.device)
-    control = Answer(untrained, task, batch, trial.device)
+    control = None
+    if trial.split == REPORT:  # it decides nothing that is chosen on development seeds
+        untrained = trial.architecture.build(task.interface, seed=trial.seed).to(trial.device)
+        control = Answer(untrained, task, batch, trial.device)
     trained.measurements += score_explanations(answer, control, generator)
     embeddings = trained.model.embedding(answer.inputs).detach()
     trained.note(
@@ -50,15 +50,16 @@ def explain(trial: Explain) -> Trained:
     return trained
 
 
-def score_explanations(answer: Answer, control: Answer, generator: torch.Generator) -> list[Measurement]:
-    """All measurements of one solved model; `control` answers the same batch untrained."""
+def score_explanations(answer: Answer, control: Answer | None, generator: torch.Generator) -> list[Measurement]:
+    """All measurements of one solved model; `control`, if any, answers the same batch untrained."""
     planted = answer.batch.relevant
     rows = [Measurement("intervention_ap", average_precision(intervention(answer, generator), planted))]
     chance = chance_precision(planted)
-    control_scores = {name: scores for name, scores, _ in explanations(control)}
+    untrained = {name: scores for name, scores, _ in explanations(control)} if control else {}
     for name, scores, milliseconds in explanations(answer):
         rows.append(Measurement("explanation_nap", _normalised(scores, planted, chance), name))
-        rows.append(Measurement("untrained_nap", _normalised(control_scores[name], planted, chance), name))
+        if name in untrained:
+            rows.append(Measurement("untrained_nap", _normalised(untrained[name], planted, chance), name))
         rows.append(Measurement("milliseconds", milliseconds, name))
         if name.startswith("intrinsic/"):
             rows += _faithfulness(answer, scores, name, generator)
@@ -169,9 +170,15 @@ def intervention(answer: Answer, generator: torch.Generator) -> Tensor:
 
 
 def average_precision(scores: Tensor, planted: Tensor) -> float:
-    """Mean over sequences of the average precision of `scores` (B, L) for the planted positions (B, L)."""
-    truth, ranking = planted.cpu().numpy(), np.nan_to_num(scores.cpu().double().numpy())
-    return float(average_precision_score(truth, ranking, average="samples"))
+    """Mean over sequences of the average precision of `scores` (B, L) for the planted positions (B, L).
+
+    Precision at a planted position counts everything that is ranked as high, ties included, as scikit-learn does; there
+    it is a loop over sequences, here all are compared at once.
+    """
+    ranking, truth = scores.cpu().double().nan_to_num(), planted.cpu()
+    as_high = ranking[:, None, :] >= ranking[:, :, None]  # (B, position, other)
+    precision = (as_high & truth[:, None, :]).sum(-1) / as_high.sum(-1).double()
+    return float(((precision * truth).sum(-1) / truth.sum(-1)).mean())
 
 
 def chance_precision(planted: Tensor) -> float:

@@ -88,10 +88,16 @@ class Run:
         timed = [p.trial for p in missing if isinstance(p.trial, Timed)]
         others = [p.trial for p in missing if not isinstance(p.trial, Timed)]
         # A clock never shares the machine: one worker, and nothing beside it.
-        for trials, workers in ((timed, 1), (others, self.workers)):
-            self._run_trials(trials, workers, deadline)
+        self._run_trials(timed, 1, deadline, trials_per_process=1)
+        self._run_trials(others, self.workers, deadline)
 
-    def _run_trials(self, trials: Sequence[Trial], workers: int, deadline: float) -> None:
+    def _run_trials(
+        self,
+        trials: Sequence[Trial],
+        workers: int,
+        deadline: float,
+        trials_per_process: int = engine.TRIALS_PER_PROCESS,
+    ) -> None:
         def until_deadline() -> Iterator[Trial]:
             for trial in trials:
                 if time.monotonic() > deadline:
@@ -101,7 +107,8 @@ class Run:
 
         if not trials:
             return
-        records = engine.run(until_deadline(), workers, self.plan.study.trial_seconds, self.watcher.started)
+        limit = self.plan.study.trial_seconds
+        records = engine.run(until_deadline(), workers, limit, self.watcher.started, trials_per_process)
         with (self.folder / TRIALS).open("a", encoding="utf-8") as file, closing(records):
             for record in records:
                 file.write(to_line(record) + "\n")

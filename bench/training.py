@@ -21,6 +21,9 @@ from models.architecture import SequenceModel, count_parameters
 
 SOLVED = 0.95
 """Share of the way from the chance floor to perfect at which a task counts as solved."""
+CONFIRMING, UNSOLVED = 8, 2
+"""Test sequences, in multiples of those that development looks at: to call a task solved, which may be tried again
+and must not be a lucky draw; and for the score of a model that never looked solved."""
 
 
 @dataclass
@@ -65,15 +68,14 @@ def _train_to_solved(trained: Trained, task: Task, recipe: Recipe, draw: _Supply
         trained.note("score", score, step)
         best = max(best, score)
         if score >= SOLVED:
-            # Four times what development watches: a trial may ask again, and a lucky draw must not call it solved.
-            fresh = _fresh(task, recipe, test, trial.device, factor=4)
+            fresh = _fresh(task, recipe, test, trial.device, CONFIRMING)
             test_score = task.score(evaluate(trained.model, task, fresh))
             if test_score >= SOLVED:
                 trained.solved = True
                 trained.note("steps_to_solve", step)
                 break
     if not trained.solved and not trained.diverged_at:
-        test_score = task.score(evaluate(trained.model, task, _fresh(task, recipe, test, trial.device)))
+        test_score = task.score(evaluate(trained.model, task, _fresh(task, recipe, test, trial.device, UNSOLVED)))
     trained.note("solved", trained.solved)
     trained.note("steps", step)
     trained.note("best_score", best)
@@ -96,7 +98,7 @@ def _train_for_loss(trained: Trained, task: Task, recipe: Recipe, draw: _Supply,
         elif recipe.patience and step - best_step >= recipe.patience * recipe.evaluate_every:
             break
     trained.model.load_state_dict(weights)
-    loss = evaluate(trained.model, task, _fresh(task, recipe, stream("test", trial.seed), trial.device, factor=4))
+    loss = evaluate(trained.model, task, _fresh(task, recipe, stream("test", trial.seed), trial.device, CONFIRMING))
     trained.note("test_loss_nats", loss)
     trained.note("excess_loss_nats", loss - task.perfect)
     trained.note("test_score", task.score(loss))
@@ -146,7 +148,7 @@ def evaluate(model: nn.Module, task: Task, batch: Batch) -> float:
     return task.metric(model(batch.inputs), batch)
 
 
-def _fresh(task: Task, recipe: Recipe, generator: torch.Generator, device: str, factor: int = 1) -> Batch:
+def _fresh(task: Task, recipe: Recipe, generator: torch.Generator, device: str, factor: int) -> Batch:
     return task.sample(factor * recipe.evaluation_sequences, generator).to(device)
 
 

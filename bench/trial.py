@@ -35,7 +35,8 @@ class Recipe:
     beta2: float = 0.98
     clip_norm: float = 1.0
     evaluate_every: int = 25
-    evaluation_sequences: int = 256
+    evaluation_sequences: int = 128
+    """Development sequences that are looked at every `evaluate_every` steps; tests are larger (bench.training)."""
     patience: int = 0
     """Evaluations without a better development loss before a scaling trial stops; 0 is never."""
 

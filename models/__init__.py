@@ -28,10 +28,10 @@ ARCHITECTURES: dict[str, Architecture] = {
 BACKENDS: dict[str, Architecture] = {
     architecture.name: architecture
     for architecture in (
-        replace(ARCHITECTURES["transformer-sinusoidal"], name="transformer-written-out", fused=False),
-        replace(ARCHITECTURES["transformer-sinusoidal"], name="transformer-blas", dense="blas"),
-        replace(ARCHITECTURES["lstm-forget-bias"], name="lstm-stepwise", fused=False),
-        replace(ARCHITECTURES["cnn-k3"], name="cnn-blas", dense="blas"),
+        Transformer(name="transformer-written-out", family="transformer", fused=False),
+        Transformer(name="transformer-blas", family="transformer", dense="blas"),
+        LSTM(name="lstm-stepwise", family="lstm", fused=False),
+        CNN(name="cnn-blas", family="cnn", kernel_size=3, dense="blas"),
     )
 }
 """The plain variants on other kernels: the same function of the same weights, timed as factors, never judged."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
 
 import torch
@@ -22,13 +23,25 @@ def solve(architecture: Architecture, interface: Interface) -> Size:
     """The size whose core comes within 0.5 % of `architecture.core_parameters`, as near the natural shape as it can.
 
     The width is bisected at the natural second knob; around that width, nearest first, the second knob is bisected,
-    until a count is within 0.1 %. Nothing but `architecture.core` is asked, so it serves every architecture.
+    until a count is within 0.1 %. Nothing but `architecture.core` must be there, so it serves every architecture.
     Raises ValueError if no size comes within 0.5 %, naming the nearest count that can be reached.
     """
+    if architecture.core_parameters < 1:
+        asked = f"core_parameters must be at least 1, got {architecture.core_parameters}"
+        raise ValueError(f"architecture {architecture.name!r}: {asked}")
+    built = _counter(architecture, interface)
+    if closed := getattr(architecture, "closed_parameters", None):
+        count = cache(lambda width, inner: closed(Size(width, inner), interface))
+        # Who overrides core and inherits the closed form is counted by building after all.
+        with suppress(ValueError):
+            size = _search(architecture, interface, count)
+            if built(*size) == count(*size):
+                return size
+    return _search(architecture, interface, built)
+
+
+def _search(architecture: Architecture, interface: Interface, count: Count) -> Size:
     target = architecture.core_parameters
-    if target < 1:
-        raise ValueError(f"architecture {architecture.name!r}: core_parameters must be at least 1, got {target}")
-    count = _counter(architecture, interface)
     centre = _natural_width(architecture, interface, count)
     reach = max(4, centre // 5)
     widths = [w for w in range(max(1, centre - reach), centre + reach + 1) if architecture.is_valid_width(w)]

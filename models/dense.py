@@ -43,7 +43,7 @@ def takes_convolution(x: Tensor) -> bool:
     """Whether oneDNN's convolution is the faster way for x (..., D): by device, type and shape, never by a clock."""
     if x.device.type != "cpu" or x.dtype != torch.float32 or not _has_wide_kernels():
         return False
-    return x.numel() >= FEWEST * x.shape[-1] and torch.backends.mkldnn.enabled
+    return x.numel() >= FEWEST * x.shape[-1] and bool(torch.backends.mkldnn.enabled)
 
 
 @cache

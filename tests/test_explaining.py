@@ -9,6 +9,7 @@ import pytest
 import torch
 from hand_built import Ranking, blank, lie, linear, pointer, solver, truth
 from numpy.typing import NDArray
+from sklearn.metrics import average_precision_score
 
 from bench.explaining import (
     BINS,
@@ -87,6 +88,14 @@ def test_chance_precision_averages_over_sequences_with_different_counts() -> Non
 )
 def test_average_precision_by_hand(scores: list[float], planted: list[int], expected: float) -> None:
     assert average_precision(torch.tensor([scores]), torch.tensor([planted]).bool()) == pytest.approx(expected)
+
+
+def test_average_precision_is_scikit_learns_ties_included() -> None:
+    scores = torch.randint(6, (200, 12), generator=seeded()).double()
+    planted = torch.rand(200, 12, generator=seeded()) < 0.3
+    planted[:, 3] = True
+    expected = average_precision_score(planted.numpy(), scores.numpy(), average="samples")
+    assert average_precision(scores, planted) == pytest.approx(expected, abs=1e-12)
 
 
 # Causal intervention and faithfulness

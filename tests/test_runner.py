@@ -142,7 +142,7 @@ def test_what_only_lets_through_is_run_and_the_rest_stays_planned(tmp_path: Path
     plan = json.loads((tmp_path / "plan.json").read_text())
     assert {r.trial["kind"] for r in watcher.records} == {"trace"}
     assert plan["stopped"] == "left out by --only parallel"
-    assert {t["trial"]["kind"] for t in plan["trials"]} == {"trace", "clock", "learn"}
+    assert {t["trial"]["kind"] for t in plan["trials"]} == {"trace", "clock", "decode", "learn"}
 
 
 def test_a_spent_time_limit_starts_nothing_and_says_so(tmp_path: Path) -> None:

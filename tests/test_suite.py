@@ -23,6 +23,8 @@ discovery = pytest.importorskip("asv_runner.discovery", reason="asv is in the ex
 ROOT = Path(__file__).resolve().parent.parent
 SUITE = ROOT / "bench" / "suite"
 EXPECTED = {
+    "generation.Generation.time_tokens": "seconds",
+    "generation.StateBytes.track_bytes": "bytes",
     "learning.FixedBudget.track_score": "score",
     "learning.StepsToSolve.track_steps": "steps",
     "learning.Throughput.track_tokens_per_second": "tokens/s",
@@ -81,7 +83,7 @@ def test_each_runs_on_its_smallest_parameters(benchmarks: list[Any], name: str) 
 
 def test_no_global_of_a_file_is_taken_for_an_attribute_of_its_benchmarks() -> None:
     files = sorted(path.stem for path in SUITE.glob("*.py") if path.stem != "__init__")
-    assert files == ["learning", "models", "structure", "tasks"]
+    assert files == ["generation", "learning", "models", "structure", "tasks"]
     for stem in files:
         assert not ATTRIBUTES & set(vars(importlib.import_module(f"bench.suite.{stem}"))), stem
 
@@ -89,7 +91,7 @@ def test_no_global_of_a_file_is_taken_for_an_attribute_of_its_benchmarks() -> No
 ONLY_TORCH_AND_NUMPY = """
 import sys
 sys.modules.update(dict.fromkeys({absent}))
-import bench.suite.learning, bench.suite.models, bench.suite.structure, bench.suite.tasks
+import bench.suite.generation, bench.suite.learning, bench.suite.models, bench.suite.structure, bench.suite.tasks
 """
 
 
