@@ -10,7 +10,8 @@ import torch
 
 from bench.records import Record, to_line
 from bench.tasks import TASKS
-from bench.training import SOLVED, Trained, train
+from bench.tasks.needle import Needle
+from bench.training import SOLVED, Trained, make_optimiser, train, training_step
 from bench.trial import Learn, Recipe
 from models import ARCHITECTURES
 
@@ -100,3 +101,23 @@ def test_excess_loss_is_above_the_known_entropy_and_falls_with_data() -> None:
     little, much = excess(256), excess(32_768)
     assert 0 < much < little
     assert math.isfinite(little)
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_one_vector_of_parameters_learns_what_many_tensors_do(name: str) -> None:
+    task, recipe = Needle(length=16), Recipe(learning_rate=1e-2, clip_norm=0.5)
+    one, many = (ARCHITECTURES[name].build(task.interface, seed=3) for _ in range(2))
+    ours = make_optimiser(one, recipe)
+    plain = torch.optim.AdamW(many.parameters(), lr=1e-2, betas=(0.9, 0.98), weight_decay=recipe.weight_decay)
+    for number in range(5):
+        batch = task.sample(8, torch.Generator().manual_seed(number))
+        loss = training_step(one, task, batch, ours, recipe.clip_norm)
+        plain.zero_grad()
+        other = task.loss(many(batch.inputs), batch)
+        other.backward()
+        torch.nn.utils.clip_grad_norm_(many.parameters(), recipe.clip_norm)
+        plain.step()
+        torch.testing.assert_close(loss, other.detach(), rtol=1e-4, atol=1e-5)
+    for a, b in zip(one.parameters(), many.parameters(), strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-2, atol=1e-3)
+    assert len({p.untyped_storage().data_ptr() for p in one.parameters()}) == 1

@@ -75,7 +75,7 @@ class Call:
     def time_forward_backward(self, architecture: str, length: int, device: str) -> Tensor:
         """Forward, loss and backward; the loss, a scalar."""
         case = self.case
-        case.optimiser.zero_grad(set_to_none=True)
+        case.optimiser.zero_grad(set_to_none=False)
         loss = case.task.loss(case.model(case.batch.inputs), case.batch)
         loss.backward()
         _wait(device)
