@@ -215,9 +215,10 @@ def write_report(folder: Path) -> None:
     from analysis import table as layout
 
     with faults():
-        verdicts = judgement.write(folder)
-        layout.render(verdicts, Console(highlight=False))
-        click.echo(f"written in {folder}: {judgement.TABLE}, {judgement.VERDICTS}, {judgement.MEASUREMENTS}")
+        written = judgement.write(folder)
+        if written.verdicts:
+            layout.render(written.verdicts, Console(highlight=False))
+        click.echo("\n".join([*written.found, f"written in {folder}: {', '.join(written.files)}"]))
 
 
 def print_published() -> None:

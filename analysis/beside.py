@@ -13,12 +13,12 @@ from analysis.regimes import Setting
 from analysis.rows.finding import Contender
 
 PARTS = (
-    beside_learned.tracking,
     beside_learned.costs,
     beside_traced.reach,
     beside_traced.span,
     beside_traced.saved,
     beside_traced.step_time,
+    beside_traced.decoding,
     beside_learned.explaining,
 )
 

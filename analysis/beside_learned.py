@@ -1,4 +1,4 @@
-"""Measures from trained models: state tracking, the price of solving a cell, and explanations after the fact.
+"""Measures from trained models: the price of solving a cell, and explanations after the fact.
 
 Every number comes from report trials of the headline setting; a method of explanation is chosen on development seeds,
 as the deciding one is. A failure is counted, never left out of a median.
@@ -11,21 +11,6 @@ import pandas as pd
 
 from analysis.measure import Context, Measure
 from analysis.rows import interpretability
-from analysis.rows.finding import FINISHED
-
-TRACKING = "state tracking"
-
-
-def tracking(context: Context, name: str) -> list[Measure]:
-    """Counter-evidence to long range: tasks that ask for a state, not for a look back."""
-    planned, found = context.report(TRACKING), []
-    for task in sorted(planned["task"].unique()):
-        own = planned[(planned["task"] == task) & (planned["architecture"] == name)]
-        run = own[own["status"].isin(FINISHED)]
-        solved = int((context.run.last(run, "solved") == 1).sum())
-        text = f"{solved} of {len(run)} seeds" if len(run) else "not run"
-        found.append(Measure(f"{task} solved", text, (("solved", solved), ("run", len(run)))))
-    return found
 
 
 def costs(context: Context, name: str) -> list[Measure]:

@@ -1,6 +1,7 @@
-"""Measures from traces and clocks: gradient reach, structural reach, span, bytes kept, and how step time grows.
+"""Measures from traces and clocks: gradient reach, structural reach, span, bytes kept, step time, generation.
 
 Traces are exact and of one sequence; each measure is that of the longest length at which the study took it.
+Clocks are those that decide a row.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.measure import UNMEASURED, Context, Measure
-from analysis.rows import speed
+from analysis.rows import generation, speed
 from analysis.rows.parallel import KERNELS
 from analysis.stats import Array, slope
 
@@ -83,11 +84,30 @@ def step_time(context: Context, name: str) -> list[Measure]:
     clocks = speed.select(context.run, [name])
     if clocks.planned.empty:
         return []
-    if len(clocks.lengths) < 2 or clocks.trials.empty:
+    if len(clocks.sizes) < 2 or clocks.trials.empty:
         return [Measure(label)]
     fit = slope(np.log(clocks.trials["length"].to_numpy(dtype=float)), -np.log(clocks.rates[name].to_numpy()))
-    lengths = ", ".join(map(str, clocks.lengths))
+    lengths = ", ".join(map(str, clocks.sizes))
     return [Measure(label, f"{fit.interval.point:.2f}", (("exponent", fit.interval.point), ("lengths", lengths)))]
+
+
+def decoding(context: Context, name: str) -> list[Measure]:
+    """Milliseconds per generated token and bytes of state per token read, after the longest context."""
+    clocks = generation.select(context.run, [name])
+    if clocks.planned.empty:
+        return []
+    n = int(clocks.planned["context"].max())
+    labels = f"decode ms/token, n={n}", f"state bytes/token, n={n}"
+    here = clocks.trials["context"] == n
+    held = generation.state_bytes(context.run, clocks, name)
+    if not here.any():
+        return [Measure(label) for label in labels]
+    latency = 1000 / float(np.exp(np.log(clocks.rates.loc[here, name]).mean()))
+    found = [Measure(labels[0], f"{latency:.3g}", (("milliseconds", latency),))]
+    if n not in held.index:
+        return [*found, Measure(labels[1])]
+    numbers = (("bytes", float(held[n])), ("per token", float(held[n]) / n))
+    return [*found, Measure(labels[1], f"{held[n] / n:,.3g}", numbers)]
 
 
 def _series(context: Context, name: str, metric: str, subject: str = "") -> pd.Series:

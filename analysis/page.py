@@ -13,25 +13,27 @@ import pandas as pd
 
 from analysis import wording
 from analysis.claims import CAVEATS
-from analysis.wording import Cells, printable
+from analysis.wording import Cells, named, printable
 
 MARKUP = re.compile(r"([\\`*_\[\]<|&]|^[#>+-](?!>)|~(?=~))")
 
 
 def markdown(verdicts: Mapping[str, Any]) -> str:
     """The whole page, ending in a newline."""
+    cells, titles = wording.index(verdicts), wording.titles(verdicts)
     parts = [
         escaped(wording.headline(verdicts)),
         _section("Verdicts that flip between regimes", _bullets(wording.flips(verdicts))),
-        _interview(verdicts, wording.index(verdicts)),
+        _table(verdicts["rows"], cells, titles),
+        _section(wording.OURS_TITLE, _table(verdicts["ours"]["rows"], cells, titles)),
         escaped(wording.legend(verdicts)),
         _section("Columns", _bullets(_columns(verdicts))),
-        _section("Rules", _bullets(f"{rule['row']}: {rule['rule']}" for rule in verdicts["rows"])),
-        _section("Why every cell says what it says", _bullets(_reasons(verdicts["cells"]))),
+        _section("Rules", _bullets(f"{named(r['row'])}: {r['rule']}" for r in wording.both(verdicts, "rows"))),
+        _section("Why every cell says what it says", _bullets(_reasons(wording.both(verdicts, "cells")))),
         _section(wording.BESIDE, "\n\n".join(_beside(verdicts))),
         _section("Learning rates, chosen on development seeds", _selection(verdicts)),
         _section("Regimes", escaped(verdicts["regimes"]["summary"])),
-        _bullets(_reasons(verdicts["regimes"]["cells"])),
+        _bullets(_reasons([*verdicts["regimes"]["cells"], *verdicts["ours"]["elsewhere"]])),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -55,10 +57,9 @@ def _grid(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "" if frame.empty else str(frame.to_markdown(index=False, disable_numparse=True))
 
 
-def _interview(verdicts: Mapping[str, Any], cells: Cells) -> str:
-    titles = wording.titles(verdicts)
+def _table(rules: Sequence[Mapping[str, Any]], cells: Cells, titles: Sequence[str]) -> str:
     rows = []
-    for rule in verdicts["rows"]:
+    for rule in rules:
         stacks = [[escaped(line) for line, _ in wording.cell_lines(cells, rule["row"], title)] for title in titles]
         rows.append([escaped(rule["row"]), *("<br>".join(stack) for stack in stacks)])
     return _grid(["Feature", *map(escaped, titles)], rows)
@@ -77,7 +78,7 @@ def _reasons(cells: Sequence[wording.Cell]) -> list[str]:
     """Every cell in words; cells that say the same, as those of a plain variant that is the best one, share a line."""
     pairs = []
     for cell in cells:
-        place = f"{cell['row']}, {cell['column']}, {cell['architecture'] or 'not chosen yet'}"
+        place = f"{named(cell['row'])}, {cell['column']}, {cell['architecture'] or 'not chosen yet'}"
         where = f", {cell['regime']} at {cell['core_parameters']:,}" if cell["core_parameters"] else ""
         on = f"; tasks: {', '.join(cell['tasks'])}" if cell["tasks"] else ""
         text = f"{place} (\0){where}: {wording.verdict_text(cell)}: {cell['reason']}{on}; unit: {cell['unit']}"

@@ -19,7 +19,8 @@ from analysis.load import Run
 
 LEARNING = ("long range", "interpretability", "state tracking")
 """Rows of a trial that are learned in every setting; a source brings sizes of its own."""
-DECIDED = ("agrees", "disagrees", "no claim")
+OPEN = ("undecided", "not run")
+"""Verdicts that decide nothing; any other is of a decided word."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ def flips(cells: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         own.setdefault((cell["regime"], cell["core_parameters"]), cell)  # plain may be best: count it once
     found = []
     for (row, column, architecture), own in grouped.items():
-        decided = [cell for cell in own.values() if cell["verdict"] in DECIDED]
+        decided = [cell for cell in own.values() if cell["verdict"] not in OPEN]
         if len({cell["measured"] for cell in decided}) > 1:
             keys = ("regime", "core_parameters", "measured", "verdict")
             words = [{key: cell[key] for key in keys} for cell in decided]

@@ -14,7 +14,8 @@ from rich.table import Table
 from rich.text import Text
 
 from analysis import wording
-from analysis.wording import Cells, printable
+from analysis.regimes import OPEN
+from analysis.wording import Cells, named, printable
 
 ABREAST = 3
 """Columns side by side in 80 characters."""
@@ -30,7 +31,9 @@ def render(verdicts: Mapping[str, Any], console: Console) -> None:
     console.print(Text(wording.headline(verdicts)))
     _list(console, "VERDICTS THAT FLIP BETWEEN REGIMES", wording.flips(verdicts))
     for block in blocks:
-        console.print(_table(verdicts, cells, block))
+        console.print(_table(verdicts["rows"], cells, block))
+        console.print(Text(_line(wording.OURS_TITLE, len(block))))
+        console.print(_table(verdicts["ours"]["rows"], cells, block, header=False))
     console.print(Text(wording.legend(verdicts)), style="dim")
     _list(console, "Rules", _rules(verdicts))
     _list(console, "Why undecided or not run (best variants)", _open(verdicts))
@@ -50,13 +53,18 @@ def _list(console: Console, title: str, lines: list[str]) -> None:
     console.print(bullets)
 
 
-def _table(verdicts: Mapping[str, Any], cells: Cells, titles: list[str]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=0)
+def _line(title: str, columns: int) -> str:
+    """A title in a rule as wide as so many columns."""
+    return f"── {title} ".ljust(columns * (wording.CELL_WIDTH + 1) - 1, "─")
+
+
+def _table(rows: list[Mapping[str, Any]], cells: Cells, titles: list[str], header: bool = True) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=0, show_header=header)
     for title in titles:
         table.add_column(
             Text(printable(title)), min_width=wording.CELL_WIDTH, max_width=wording.CELL_WIDTH, overflow="fold"
         )
-    for rule in verdicts["rows"]:
+    for rule in rows:
         table.add_row(Text(rule["row"].upper(), style="bold", no_wrap=True), *[""] * (len(titles) - 1))
         stacks = [wording.cell_lines(cells, rule["row"], title) for title in titles]
         table.add_row(*(Text("\n").join(Text(line, style=style) for line, style in stack) for stack in stacks))
@@ -66,23 +74,25 @@ def _table(verdicts: Mapping[str, Any], cells: Cells, titles: list[str]) -> Tabl
 
 def _rules(verdicts: Mapping[str, Any]) -> list[str]:
     lines = []
-    for rule in verdicts["rows"]:
-        own = [cell for cell in verdicts["cells"] if cell["row"] == rule["row"] and cell["measured"]]
+    cells = wording.both(verdicts, "cells")
+    for rule in wording.both(verdicts, "rows"):
+        own = [cell for cell in cells if cell["row"] == rule["row"] and cell["measured"]]
         counts = sorted({cell["seeds"] for cell in own if cell["seeds"] is not None})
         some = next((wording.seeds(cell) for cell in own if cell["seeds"] == max(counts, default=None)), "not run")
         repeats = f"{counts[0]} to {some}" if len(counts) > 1 else some
         tasks = ", ".join(sorted({task for cell in own for task in cell["tasks"]}))
         where = ", ".join(filter(None, (verdicts["device"], repeats)))
-        lines.append(printable(f"{rule['row']}: {rule['unit']}; {rule['bands']}; {where}" + f"; {tasks}" * bool(tasks)))
+        said = f"{named(rule['row'])}: {rule['unit']}; {rule['bands']}; {where}" + f"; {tasks}" * bool(tasks)
+        lines.append(printable(said))
     return lines
 
 
 def _open(verdicts: Mapping[str, Any]) -> list[str]:
     """The doubts of best variants; columns that share them share a line."""
     texts = wording.shared(
-        (f"{cell['row']}, \0: {'; '.join(cell['doubts'])}", cell["column"])
-        for cell in verdicts["cells"]
-        if cell["variant"] == "best" and cell["verdict"] in wording.OPEN
+        (f"{named(cell['row'])}, \0: {'; '.join(cell['doubts'])}", cell["column"])
+        for cell in wording.both(verdicts, "cells")
+        if cell["variant"] == "best" and cell["verdict"] in OPEN
     )
     return [printable(text.replace("\0", ", ".join(columns), 1)) for text, columns in texts.items()]
 

@@ -3,10 +3,13 @@
 The word is the one at the point estimate. It is undecided, naming the other word, when the interval leaves the word's
 band, when the word flips with every threshold a tenth lower or higher or with one task left out, or when the row itself
 has a doubt. What was not run gets no word. The learning rows are judged once in every setting of the plan (regimes).
+
+Rows of ours stand apart, under `ours`: nothing is claimed for them, so their verdict is the word itself.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -14,27 +17,34 @@ import numpy as np
 
 from analysis import beside
 from analysis.claims import (
+    GENERATION,
     INTERPRETABILITY,
     LONG_RANGE,
+    OURS,
     REGIME,
     RULES,
     RULES_VERSION,
     SCALABILITY,
     SENSITIVITY,
     SPEED,
+    STATE_TRACKING,
     VARIANTS,
     Rule,
 )
 from analysis.load import Run
 from analysis.regimes import Setting, flips, settings, summary
-from analysis.rows import interpretability, long_range, parallel, scalability, speed
+from analysis.rows import generation, interpretability, long_range, parallel, scalability, speed, state_tracking
 from analysis.rows.finding import Contender, Finding
 from analysis.stats import Interval
 
 DIGITS = 6
-LEARNED = {LONG_RANGE.row: long_range.find, INTERPRETABILITY.row: interpretability.find}
+LEARNED = {
+    LONG_RANGE.row: long_range.find,
+    INTERPRETABILITY.row: interpretability.find,
+    STATE_TRACKING.row: state_tracking.find,
+}
 """Rows that are judged in every setting."""
-COMPARED = {SCALABILITY.row: scalability.find, SPEED.row: speed.find}
+COMPARED = {SCALABILITY.row: scalability.find, SPEED.row: speed.find, GENERATION.row: generation.find}
 """Rows whose figure is a ratio to the best family."""
 
 
@@ -59,6 +69,7 @@ class Cell:
     core_parameters: int | None = None
     """Budget of a learning row; None where lengths or sources bring sizes of their own."""
     verdict: str = "not run"
+    """Of a decided row of ours: the word."""
     reason: str = ""
     """Why the verdict is this one, and what to know about the figure: doubts and notes in one text."""
     doubts: tuple[str, ...] = ()
@@ -75,10 +86,8 @@ def judge(run: Run) -> dict[str, Any]:
         for column in run.plan["columns"]
         for variant in VARIANTS
     ]
-    headline, *others = found = settings(run)
-    cells = [_cell(run, rule, c, contenders, headline) for rule in RULES.values() for c in contenders]
-    elsewhere = [_cell(run, RULES[row], c, contenders, s) for s in others for row in LEARNED for c in contenders]
-    flipped = flips([asdict(cell) for cell in (*cells, *elsewhere) if cell.row in LEARNED])
+    found = settings(run)
+    interview = _judged(run, RULES, contenders, found)
     return {
         "rules": RULES_VERSION,
         "study": run.plan["study"],
@@ -89,17 +98,32 @@ def judge(run: Run) -> dict[str, Any]:
         "machines": run.machines,
         "columns": [dict(column) for column in run.plan["columns"]],
         "selection": [dict(choice) for choice in run.plan.get("selection", ())],
-        "rows": [
-            {"row": rule.row, "unit": rule.unit, "bands": rule.bands, "rule": rule.statement} for rule in RULES.values()
-        ],
-        "cells": [_plain(cell) for cell in cells],
-        "beside": beside.measures(run, contenders, headline),
+        "rows": interview["rows"],
+        "cells": interview["cells"],
+        "ours": _judged(run, OURS, contenders, found),
+        "beside": beside.measures(run, contenders, found[0]),
         "regimes": {
             "settings": [asdict(setting) for setting in found],
-            "summary": summary(found, flipped),
-            "flips": flipped,
-            "cells": [_plain(cell) for cell in elsewhere],
+            "summary": summary(found, interview["flips"]),
+            "flips": interview["flips"],
+            "cells": interview["elsewhere"],
         },
+    }
+
+
+def _judged(
+    run: Run, rules: Mapping[str, Rule], contenders: list[Contender], found: list[Setting]
+) -> dict[str, list[dict[str, Any]]]:
+    """Rules, their cells in the headline setting, the learned ones elsewhere, and those that flip between settings."""
+    headline, *others = found
+    cells = [_cell(run, rule, c, contenders, headline) for rule in rules.values() for c in contenders]
+    learned = [rule for rule in rules.values() if rule.row in LEARNED]
+    elsewhere = [_cell(run, rule, c, contenders, s) for s in others for rule in learned for c in contenders]
+    return {
+        "rows": [{"row": r.row, "unit": r.unit, "bands": r.bands, "rule": r.statement} for r in rules.values()],
+        "cells": [_plain(cell) for cell in cells],
+        "elsewhere": [_plain(cell) for cell in elsewhere],
+        "flips": flips([asdict(cell) for cell in (*cells, *elsewhere) if cell.row in LEARNED]),
     }
 
 
@@ -139,7 +163,7 @@ def _filled(blank: Cell, rule: Rule, finding: Finding) -> Cell:
     word = _word(rule, finding)
     others, causes, sensitivity = _alternatives(rule, finding, word)
     causes = [*finding.doubts, *causes] + (["void: the untrained control scores too well"] if word == "void" else [])
-    verdict = "undecided" if causes or word is None else _compared(blank.claimed, word)
+    verdict = "undecided" if causes or word is None else _compared(rule, blank.claimed, word)
     why = causes or [_firm(rule, finding, word)]
     return replace(
         blank,
@@ -175,7 +199,9 @@ def _firm(rule: Rule, finding: Finding, word: str | None) -> str:
     return f"{word} over the whole interval, with thresholds a tenth lower and higher{',' * bool(left)}{left}"
 
 
-def _compared(claimed: str | None, word: str) -> str:
+def _compared(rule: Rule, claimed: str | None, word: str) -> str:
+    if rule.is_ours:
+        return word
     return "no claim" if claimed is None else "agrees" if claimed == word else "disagrees"
 
 

@@ -9,16 +9,16 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from analysis.claims import PARALLEL, SPEED, VARIANTS
+from analysis.claims import GENERATION, OURS, PARALLEL, SPEED, VARIANTS
 
 SIGNS = {"agrees": "=", "disagrees": "x", "undecided": "?", "not run": "-", "no claim": "~"}
 STYLES = {"agrees": "green", "disagrees": "red", "undecided": "yellow", "not run": "dim", "no claim": "cyan"}
+OURS_TITLE = "Ours: not in the interview table, nothing claimed"
 BESIDE = "Also measured (decides nothing)"
 BESIDE_NOTE = (
     "Prices are medians over the cells that all best variants solve, an unsolved one counting as infinite; "
     "the exponent is at equal tokens a step, 0 being a cost linear in n."
 )
-OPEN = ("undecided", "not run")
 UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
 
 Cell = Mapping[str, Any]
@@ -32,14 +32,24 @@ def printable(text: str) -> str:
     return UNPRINTABLE.sub(" ", text)
 
 
+def both(verdicts: Mapping[str, Any], part: str) -> list[Mapping[str, Any]]:
+    """`rows` or `cells` of the interview table, then those of ours."""
+    return [*verdicts[part], *verdicts["ours"][part]]
+
+
 def index(verdicts: Mapping[str, Any]) -> Cells:
-    """The cells of the table by their place in it."""
-    return {(cell["row"], cell["column"], cell["variant"]): cell for cell in verdicts["cells"]}
+    """All cells by their place."""
+    return {(cell["row"], cell["column"], cell["variant"]): cell for cell in both(verdicts, "cells")}
 
 
 def titles(verdicts: Mapping[str, Any]) -> list[str]:
     """Columns from left to right."""
     return list(dict.fromkeys(cell["column"] for cell in verdicts["cells"]))
+
+
+def named(row: str) -> str:
+    """The name of a row where rows of both kinds are listed together."""
+    return f"{row} (ours)" if row in OURS else row
 
 
 def headline(verdicts: Mapping[str, Any]) -> str:
@@ -63,13 +73,13 @@ def legend(verdicts: Mapping[str, Any]) -> str:
 def cell_lines(cells: Cells, row: str, title: str) -> list[tuple[str, str]]:
     """The lines of one place in the table with their styles: the best variant, then the plain one."""
     best, plain = (cells[row, title, variant] for variant in VARIANTS)
-    lines = [(_words(best), ""), (_figure(best), ""), (_verdict(best), STYLES[best["verdict"]])]
+    lines = [(_words(best), ""), (_figure(best), ""), (_verdict(best), STYLES.get(best["verdict"], ""))]
     if plain["architecture"] == best["architecture"]:
         lines.append(("plain: the same", "dim"))
     else:
-        sign = SIGNS[plain["verdict"]]
+        sign = f"{SIGNS[plain['verdict']]} " if plain["verdict"] in SIGNS else ""
         word = plain["measured"] or plain["verdict"]
-        lines += [(f"plain: {sign} {word}", "dim"), (_figure(plain), "dim")]
+        lines += [(f"plain: {sign}{word}", "dim"), (_figure(plain), "dim")]
     return [(printable(line), style) for line, style in lines if line]
 
 
@@ -85,19 +95,21 @@ def seeds(cell: Cell) -> str:
         return "exact" if cell["figure"] is not None else ""
     if cell["seeds"] is None:
         return ""
-    unit = "proc" if cell["row"] == SPEED.row else "seed"
+    unit = "proc" if cell["row"] in (SPEED.row, GENERATION.row) else "seed"
     return f"{cell['seeds']} {unit}{'s' * (cell['seeds'] != 1)}"
 
 
 def flips(verdicts: Mapping[str, Any]) -> list[str]:
     """Verdicts that another regime or budget contradicts, one line each."""
     lines = []
-    for flip in verdicts["regimes"]["flips"]:
+    for flip in (*verdicts["regimes"]["flips"], *verdicts["ours"]["flips"]):
         words = "; ".join(
-            f"{word['measured']} ({word['verdict']}) in {word['regime']} at {word['core_parameters']:,}"
+            word["measured"]
+            + (f" ({word['verdict']})" if word["verdict"] in SIGNS else "")
+            + f" in {word['regime']} at {word['core_parameters']:,}"
             for word in flip["words"]
         )
-        lines.append(printable(f"{flip['row']}, {flip['column']} ({flip['architecture']}): {words}"))
+        lines.append(printable(f"{named(flip['row'])}, {flip['column']} ({flip['architecture']}): {words}"))
     return lines
 
 
@@ -136,5 +148,8 @@ def _number(value: float) -> str:
 
 
 def _verdict(cell: Cell) -> str:
+    """Nothing for a decided row of ours, whose verdict is the word."""
+    if cell["verdict"] not in SIGNS:
+        return ""
     other = f" (or {cell['alternative'].replace(' or ', '/')})" if cell["alternative"] else ""
     return f"{SIGNS[cell['verdict']]} {cell['verdict']}{other}"

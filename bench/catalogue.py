@@ -8,7 +8,7 @@ from rich.table import Table
 from bench.planning import ROWS
 from bench.studies import STUDIES
 from bench.tasks import TASKS
-from models import ARCHITECTURES, FAMILIES
+from models import ARCHITECTURES, BACKEND_OF, FAMILIES
 
 
 def show_catalogue(console: Console) -> None:
@@ -31,6 +31,8 @@ def show_catalogue(console: Console) -> None:
         tasks.add_row(task.name, task.measures, (task.__doc__ or "").partition("\n")[0])
     for grid in (studies, architectures, tasks):
         console.print(grid)
+    kernels = ", ".join(f"{name} ({of})" for name, of in BACKEND_OF.items())
+    console.print(f"the same on other kernels, timed by clock grids and never judged: {kernels}")
     console.print(f"rows: {', '.join(row.replace(' ', '-') for row in ROWS)}")
 
 

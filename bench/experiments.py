@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import time
 import traceback
 from collections.abc import Callable
@@ -11,14 +10,15 @@ from typing import Any
 
 import torch
 
+from bench.clocks import clock
+from bench.decoding import decode
 from bench.explaining import explain
 from bench.machine import describe
 from bench.reach import gradient_reach, half_length, saved_bytes
 from bench.records import Measurement, Record
-from bench.timing import clock
 from bench.tracing import shortest_paths, trace
 from bench.training import Trained, train
-from bench.trial import Clock, Explain, Learn, Trace, Trial
+from bench.trial import Clock, Decode, Explain, Learn, Trace, Trial
 from models.architecture import Interface
 from models.budget import solve
 from models.cost import forward_flops
@@ -40,7 +40,7 @@ def perform(trial: Trial) -> Record:
         status=status,
         reason=reason,
         measurements=tuple(measurements),
-        machine=_machine(trial.device),
+        machine=describe(trial.device),
         wall_seconds=round(time.perf_counter() - wall, 4),
         cpu_seconds=round(time.process_time() - cpu, 4),
         finished=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -110,9 +110,5 @@ EXPERIMENTS: dict[type[Trial], Callable[[Any], Outcome]] = {
     Explain: lambda trial: _learned(explain(trial)),
     Trace: _trace,
     Clock: lambda trial: ("ok", "", clock(trial)),
+    Decode: lambda trial: ("ok", "", decode(trial)),
 }
-
-
-@functools.cache
-def _machine(device: str) -> dict[str, Any]:
-    return describe(device)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import os
@@ -107,8 +108,29 @@ def _cuda_flags(device: str) -> dict[str, Any]:
         "cuda": torch.version.cuda,
         "tf32_matmul": torch.backends.cuda.matmul.allow_tf32,
         "tf32_cudnn": torch.backends.cudnn.allow_tf32,
+        "float32_matmul_precision": torch.get_float32_matmul_precision(),
         "cudnn_benchmark": torch.backends.cudnn.benchmark,
+        "cudnn_deterministic": torch.backends.cudnn.deterministic,
+        **_cuda_gauges(device),
     }
+
+
+def _cuda_gauges(device: str) -> dict[str, float]:
+    """Clocks in MHz, the highest and the present one, and watts drawn; what this torch or driver does not tell is left
+    out. The present ones come from NVML, which needs the package nvidia-ml-py."""
+    import torch
+
+    properties = torch.cuda.get_device_properties(device)
+    found = {
+        name: getattr(properties, attribute) / 1000
+        for name, attribute in (("sm_clock_max_mhz", "clock_rate"), ("memory_clock_max_mhz", "memory_clock_rate"))
+        if hasattr(properties, attribute)
+    }
+    # NVML's errors have no common ancestor but Exception, and a reading that is not to be had must not cost a record.
+    with contextlib.suppress(Exception):
+        found["sm_clock_mhz"] = float(torch.cuda.clock_rate(device))
+        found["power_watts"] = torch.cuda.power_draw(device) / 1000
+    return found
 
 
 @functools.cache

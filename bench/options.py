@@ -38,6 +38,7 @@ def make_wanted(only: Sequence[str], plan: Plan) -> Callable[[Planned], bool]:
     """What `--only` lets through.
 
     Development trials come along wherever a learning rate must be chosen, clocks where training time is matched.
+    Raises ValueError for a name that is neither row nor task, and for a row of which the study has no trials.
     """
     tasks = {c.task.name for c in plan.study.cells} | {s.task.name for s in plan.study.sources}
     names = {row.replace(" ", "-"): row for row in ROWS} | {task: task for task in tasks}
@@ -46,6 +47,12 @@ def make_wanted(only: Sequence[str], plan: Plan) -> Callable[[Planned], bool]:
             raise ValueError(unknown("row or task", name, names))
     if not only:
         return lambda planned: True
+    there = tasks | {row for stage in plan.stages for planned in stage({}) for row in planned.rows}
+    for name in only:
+        if names[name] not in there:
+            raise ValueError(
+                f"study {plan.study.name} has no trials for {name}: `bakeoff list` names the other studies"
+            )
     chosen = {names[name] for name in only}
     learning = chosen - {"parallel", "speed", GENERATION, CLOCK_GRID, PEERS}
     times_matter = TRAINING_TIME in plan.study.regimes and bool(learning - {"scalability"})

@@ -58,6 +58,8 @@ class ClockGrid:
     replicates: int = 3
     backend_size: int = 0
     """Core parameters at which other kernels (models.BACKENDS) run along; 0 is nowhere."""
+    backend_longest: int = 4096
+    """Longest length with other kernels: step by step, an LSTM launches a dozen kernels a position."""
     thread_lengths: tuple[int, ...] = ()
     """Lengths that are clocked on all cores as well, at the backend size or the first."""
     precisions: tuple[str, ...] = ("fp32",)
@@ -109,7 +111,7 @@ class Study:
 
 SMOKE = Study(
     name="smoke",
-    purpose="every kind of trial once, in under a minute of work; its words mean nothing",
+    purpose="every kind of trial that a table or a clock rests on, in under a minute of work; its words mean nothing",
     cells=(
         Cell(task=Needle(length=16), steps=60, explain=True, development=True),
         Cell(task=Copy(length=24), steps=20),
@@ -196,7 +198,7 @@ CLOCK = Study(
 
 PEERS = Study(
     name="peers",
-    purpose="our layers beside other libraries' at equal parameters, and our harness beside a bare loop; a quarter hour",
+    purpose="our layers beside other libraries' at equal parameters, our harness beside a bare loop; a quarter hour",
     cells=(),
     sources=(),
     clock_lengths=(),

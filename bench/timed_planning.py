@@ -47,8 +47,11 @@ def clock_grid(study: Study, architectures: Contenders, device: str) -> Iterator
     grid = study.clock_grid
     if grid is None:
         return
+    everyone, ours = architectures, tuple(a for a in architectures if a.name in ARCHITECTURES)
     for replicate in range(grid.replicates):
         for size in grid.core_parameters:
+            # A stranger's was checked at the study's budget only; at another it might not build, and stop all of them.
+            architectures = everyone if size == study.core_parameters[0] else ours
             for precision in grid.precisions:
                 for length in grid.lengths:
                     yield from _pair(grid, architectures, size, length, replicate, device, precision)
@@ -56,7 +59,7 @@ def clock_grid(study: Study, architectures: Contenders, device: str) -> Iterator
         if cores > 1 and device == "cpu":
             for length in grid.thread_lengths:
                 size = grid.backend_size or grid.core_parameters[0]
-                yield from _pair(grid, architectures, size, length, replicate, device, "fp32", threads=cores)
+                yield from _pair(grid, ours, size, length, replicate, device, "fp32", threads=cores)
 
 
 def _pair(
@@ -70,10 +73,11 @@ def _pair(
     threads: int = 1,
 ) -> Iterator[Clock]:
     """One length with the grid's tokens and with one sequence; once where that is the same."""
-    others = tuple(BACKENDS.values()) if size == grid.backend_size and threads == 1 else ()
+    if size == grid.backend_size and threads == 1 and length <= grid.backend_longest:
+        architectures = (*architectures, *BACKENDS.values())
     for tokens in dict.fromkeys((max(grid.tokens, length), length)):
         yield Clock(
-            architectures=tuple(replace(a, core_parameters=size) for a in (*architectures, *others)),
+            architectures=tuple(replace(a, core_parameters=size) for a in architectures),
             length=length,
             tokens=tokens,
             samples=grid.samples,

@@ -152,13 +152,22 @@ def training_step(
     model: nn.Module, task: Task, batch: Batch, optimiser: torch.optim.Optimizer, clip_norm: float
 ) -> torch.Tensor:
     """One whole step: forward, loss, backward, clip, update. Returns the loss, still on its device."""
-    parameters = optimiser.param_groups[0]["params"]
     loss = task.loss(model(batch.inputs), batch)
-    optimiser.zero_grad(set_to_none=len(parameters) > 1)  # the gradients of one vector are views, and stay
+    clear_gradients(optimiser)
     loss.backward()
-    nn.utils.clip_grad_norm_(parameters, clip_norm)
-    optimiser.step()
+    update(optimiser, clip_norm)
     return loss.detach()
+
+
+def clear_gradients(optimiser: torch.optim.Optimizer) -> None:
+    """Forget the gradients. The model's own zero_grad would cut those of one vector loose from it, unseen."""
+    optimiser.zero_grad(set_to_none=len(optimiser.param_groups[0]["params"]) > 1)
+
+
+def update(optimiser: torch.optim.Optimizer, clip_norm: float) -> None:
+    """Clip the gradient to a norm and make the optimiser's step."""
+    nn.utils.clip_grad_norm_(optimiser.param_groups[0]["params"], clip_norm)
+    optimiser.step()
 
 
 @torch.no_grad()

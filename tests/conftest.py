@@ -9,7 +9,7 @@ import pytest
 from bench.machine import describe
 
 # The plugin warns when two runs come from different machines: what changes from run to run is not the machine.
-FLEETING = {"load_1min", "commit", "dirty"}
+FLEETING = {"load_1min", "commit", "dirty", "sm_clock_mhz", "power_watts"}
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -91,9 +91,10 @@ def judged(folder: Folder, path: Path) -> dict[str, Any]:
 
 
 def cell(verdicts: Mapping[str, Any], row: str, column: str = "Transformer", variant: str = "best") -> dict[str, Any]:
-    """One cell of the verdicts."""
+    """One cell of the verdicts, of the interview table or of ours."""
     wanted = (row, column, variant)
-    (found,) = [c for c in verdicts["cells"] if (c["row"], c["column"], c["variant"]) == wanted]
+    every = [*verdicts["cells"], *verdicts["ours"]["cells"]]
+    (found,) = [c for c in every if (c["row"], c["column"], c["variant"]) == wanted]
     return dict(found)
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from planted import add_long_range, explained, planted
+from planted import add_decodes, add_long_range, explained, planted
 from rich.console import Console
 from synthetic import BEST, COLUMNS, STRANGER, Folder, architecture, judged, learn, values
 
@@ -45,22 +46,6 @@ def test_a_law_is_printed_only_without_residual(spans: np.ndarray, expected: str
 
 def test_two_lengths_make_no_law() -> None:
     assert law(LENGTHS[:2], np.array([1.0, 2.0])) == law(LENGTHS[:1], np.array([1.0])) == ""
-
-
-def test_state_tracking_counts_what_ran(tmp_path: Path) -> None:
-    folder = Folder(stopped="time limit")
-    rows = ["state tracking"]
-    folder.add(learn(BEST[0], "parity", 32, 0), values(solved=1), rows, 32)
-    folder.add(learn(BEST[0], "parity", 64, 0), values(solved=0), rows, 64)
-    folder.add(learn(BEST[0], "parity", 32, 1), rows=rows, lag=32, status="diverged")
-    folder.add(learn(BEST[0], "parity", 32, 2), rows=rows, lag=32, status="timed out")
-    folder.plan(learn(BEST[0], "parity", 32, 3), rows, 32)
-    folder.add(learn(BEST[0], "parity", 32, 9, split="development"), values(solved=1), ["long range"], 32)
-    folder.add(learn(BEST[0], "parity", 32, 0, core_parameters=100_000), values(solved=1), rows, 32)
-    verdicts = judged(folder, tmp_path)
-    assert beside(verdicts, "parity")["text"] == "1 of 3 seeds"
-    assert beside(verdicts, "parity")["numbers"] == {"solved": 1, "run": 3}
-    assert beside(verdicts, "parity", "LSTM")["text"] == "not run"
 
 
 def add_cell(folder: Folder, name: str, task: str, steps: Sequence[float | None]) -> None:
@@ -137,6 +122,26 @@ def test_step_time_exponent_is_per_token(exponent: float, tmp_path: Path) -> Non
     assert found["numbers"]["exponent"] == pytest.approx(exponent, abs=1e-9)
 
 
+def test_generation_is_told_after_the_longest_context(tmp_path: Path) -> None:
+    folder = Folder(columns=[*COLUMNS, STRANGER])
+    seconds = {BEST[0]: 4e-3, BEST[1]: 1e-3, BEST[2]: 2e-3}
+    add_decodes(
+        folder,
+        seconds,
+        wobble=0,
+        state=lambda name, n: 640.0 if name == BEST[1] else 512.0 * n + 2048,
+        without=["mine:Net"],
+    )
+    verdicts = judged(folder, tmp_path)
+    latency, held = (beside(verdicts, f"{label}, n=1024") for label in ("decode ms/token", "state bytes/token"))
+    assert (latency["text"], latency["numbers"]) == ("4", {"milliseconds": pytest.approx(4)})
+    assert (held["text"], held["numbers"]) == ("514", {"bytes": 512 * 1024 + 2048, "per token": 514})
+    assert beside(verdicts, "decode ms/token", "LSTM")["text"] == "1"
+    assert beside(verdicts, "state bytes/token", "LSTM")["text"] == "0.625"
+    for label in ("decode ms/token", "state bytes/token"):
+        assert beside(verdicts, label, "mine:Net")["text"] == "not measured"
+
+
 def test_the_post_hoc_method_is_chosen_on_development_seeds(tmp_path: Path) -> None:
     folder = Folder()
     for split, naps in (("development", (0.9, 0.6)), ("report", (0.3, 0.95))):
@@ -163,14 +168,16 @@ def test_nothing_beside_the_table_decides(tmp_path: Path) -> None:
     folder = Folder()
     for name in BEST:
         add_long_range(folder, name, ["copy"])
-    before = judged(folder, tmp_path)["cells"]
-    for name in BEST:
-        folder.add(learn(name, "parity", 32, 0), values(solved=name == BEST[0]), ["state tracking"], 32)
-    assert judged(folder, tmp_path)["cells"] == before
+    before = judged(folder, tmp_path)
+    more = values(steps_to_solve=7, training_cpu_seconds=3)
+    folder.records = [replace(record, measurements=(*record.measurements, *more)) for record in folder.records]
+    after = judged(folder, tmp_path)
+    assert beside(after, "steps to solve")["text"] != beside(before, "steps to solve")["text"]
+    assert (after["cells"], after["ours"]) == (before["cells"], before["ours"])
 
 
 def test_the_block_is_printed_written_and_filed(tmp_path: Path) -> None:
-    verdicts = report.write(planted(tmp_path))
+    verdicts = report.write(planted(tmp_path)).verdicts
     stream = io.StringIO()
     table.render(verdicts, Console(file=stream, width=80, no_color=True))
     text = stream.getvalue()

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from functools import partial
+from typing import Any, NamedTuple
 
 import pytest
 import torch
 from torch import Tensor, nn
 
+from models import dense
 from models.architecture import Interface, Size
-from models.cnn import CNN, CNNCore, covering_layers, receptive_field
+from models.cnn import CNN, Block, CNNCore, covering_layers, receptive_field
 
 LENGTH = 20
 TOKENS = Interface(length=LENGTH, outputs=5, vocabulary=7)
@@ -55,6 +57,72 @@ def test_cnn_is_as_deep_as_the_length_asks() -> None:
     assert [receptive_field(8, layers) for layers in (1, 2, 3, 4)] == [8, 22, 50, 106]
     assert [covering_layers(3, length) for length in (1, 3, 4, 15, 16, 512)] == [1, 1, 2, 3, 4, 9]
     assert [covering_layers(8, length) for length in (8, 9, 64, 512)] == [1, 2, 4, 7]
+
+
+@pytest.fixture
+def convolutions(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Which of torch's convolutions are called; any CPU passes for one on which channels last are faster."""
+    called: list[str] = []
+    kernels = {name: getattr(nn.functional, name) for name in ("conv1d", "conv2d")}
+
+    def spy(name: str, *rest: Any, **named: Any) -> Tensor:
+        called.append(name)
+        return kernels[name](*rest, **named)  # type: ignore[no-any-return]
+
+    for name in kernels:
+        monkeypatch.setattr(nn.functional, name, partial(spy, name))
+    monkeypatch.setattr(dense, "_has_wide_kernels", lambda: True)
+    return called
+
+
+def layouts(kernel_size: int, dilation: int, width: int, inner: int) -> list[Block]:
+    """One convolution, channels last and as nn.Conv1d has it, with the same numbers."""
+    last, first = (Block(width, inner, kernel_size, dilation, how) for how in ("direct", "blas"))
+    randomise(last)
+    first.load_state_dict(last.state_dict())
+    return [last, first]
+
+
+@pytest.mark.parametrize("kernel_size", [2, 3, 8])
+@pytest.mark.parametrize("dilation", [2**layer for layer in range(10)])
+@pytest.mark.parametrize(("batch", "length"), [(1, 600), (3, 200)])
+def test_channels_last_are_the_same_convolution_at_every_dilation(
+    kernel_size: int, dilation: int, batch: int, length: int, convolutions: list[str]
+) -> None:
+    """Also where the farthest tap, or all but the nearest, meet nothing but padding."""
+    x = torch.randn(batch, length, 24, generator=torch.Generator().manual_seed(dilation))
+    results = []
+    for block in layouts(kernel_size, dilation, 24, 40):
+        x.requires_grad_()
+        out = block.convolve(x)
+        assert out.shape == (batch, length, 40)
+        assert out.is_contiguous()
+        loss = out.sin().sum() / 10
+        results.append((out, *torch.autograd.grad(loss, (x, *block.convolution.parameters()))))
+    assert convolutions == ["conv2d", "conv1d"]
+    for last, first in zip(*results, strict=True):
+        torch.testing.assert_close(last, first, rtol=1e-5, atol=2e-5)
+
+
+def test_channels_last_see_as_far_as_the_reach_and_not_into_the_future(convolutions: list[str]) -> None:
+    block, _ = layouts(3, 64, 8, 8)
+    x = torch.randn(2, 600, 8)
+    x[0] = x[1]
+    x[0, 300] += 1.0
+    with torch.no_grad():
+        first, second = block.convolve(x)
+    assert (first != second).any(-1).nonzero().flatten().tolist() == [300, 364, 428]
+    assert convolutions == ["conv2d"]
+
+
+@pytest.mark.parametrize(
+    ("batch", "length", "how", "called"),
+    [(1, 511, "direct", "conv1d"), (1, 512, "direct", "conv2d"), (2, 256, "direct", "conv2d"),
+     (512, 1, "direct", "conv2d"), (8, 512, "blas", "conv1d")],
+)  # fmt: skip
+def test_shape_decides_the_layout(batch: int, length: int, how: str, called: str, convolutions: list[str]) -> None:
+    Block(8, 8, 3, 1, how).convolve(torch.randn(batch, length, 8))
+    assert convolutions == [called]
 
 
 class Frozen(NamedTuple):

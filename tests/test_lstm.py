@@ -112,3 +112,27 @@ def test_lstm_initialisation(initialisation: str) -> None:
             assert 1 <= spans.min() < 5
             assert 96 < spans.max() <= length - 1 + 1e-3
             assert spans.mean().item() == pytest.approx(50.5, abs=5 * 28.6 / math.sqrt(hidden))
+
+
+@pytest.mark.parametrize("depth", [1, 2, 3])
+@pytest.mark.parametrize(("batch", "length"), [(1, 1), (1, LENGTH), (4, 7)])
+def test_stepwise_is_torchs_own_forward_and_backward(depth: int, batch: int, length: int) -> None:
+    results: list[tuple[dict[str, Tensor], tuple[Tensor, ...]]] = []
+    for fused in (True, False):
+        core = LSTM(depth=depth, fused=fused).core(Size(10, 13), TOKENS).double()
+        randomise(core)
+        x = torch.randn(batch, length, 10, dtype=torch.float64, generator=torch.Generator().manual_seed(2))
+        x.requires_grad_()
+        if results:
+            core.load_state_dict(results[0][0])
+        out = core(x)
+        gradients = torch.autograd.grad(out.square().sum(), (x, *core.parameters()))
+        results.append((core.state_dict(), (out, *gradients)))
+    for found, expected in zip(results[1][1], results[0][1], strict=True):
+        torch.testing.assert_close(found, expected, rtol=0, atol=1e-12)
+
+
+def test_stepwise_never_calls_the_fused_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
+    core = LSTM(fused=False).core(Size(10, 13), TOKENS)
+    monkeypatch.setattr(nn.LSTM, "forward", None)
+    assert core(torch.randn(2, LENGTH, 10)).shape == (2, LENGTH, 13)

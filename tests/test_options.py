@@ -11,8 +11,20 @@ from pretended import learning
 
 from bench.options import make_plan, make_wanted
 from bench.planning import Plan, Planned
-from bench.studies import FULL, QUICK
-from bench.trial import CORE_PARAMETERS, DEVELOPMENT, REPORT, TRAINING_TIME, Clock, Learn, Trace
+from bench.studies import CLOCK, FULL, PEERS, QUICK
+from bench.trial import (
+    CORE_PARAMETERS,
+    DEVELOPMENT,
+    REPORT,
+    TRAINING_TIME,
+    Clock,
+    Decode,
+    Learn,
+    Overhead,
+    Peers,
+    Timed,
+    Trace,
+)
 
 
 def learns(planned: list[Planned]) -> list[Learn]:
@@ -45,6 +57,34 @@ def test_only_structure_or_speed_learns_nothing() -> None:
     assert kinds(let_through("parallel", "speed"), type) == {Trace, Clock}
 
 
+@pytest.mark.parametrize("study", [CLOCK, FULL], ids=lambda s: s.name)
+def test_only_a_row_of_clocks_is_that_row_and_learns_nothing(study: Any) -> None:
+    """Nor do the clocks of one such row bring those of another, though the full study matches training times."""
+    everything = [p for stage in Plan(study=study).stages[:1] for p in stage({})]
+    for name, kind in (("speed", Clock), ("generation-latency", Decode), ("clock-grid", Clock)):
+        planned = let_through(name, study=study)
+        assert kinds(planned, type) == {kind}
+        assert planned == [p for p in everything if p.rows == (name.replace("-", " "),)]
+    both = let_through("clock-grid", "generation-latency", study=study)
+    assert {row for p in both for row in p.rows} == {"clock grid", "generation latency"}
+
+
+def test_only_peers_is_the_other_libraries_and_the_bare_loop() -> None:
+    planned = let_through("peers", study=PEERS)
+    assert kinds(planned, type) == {Peers, Overhead}
+    assert planned == Plan(study=PEERS).structure_and_speed({})
+
+
+@pytest.mark.parametrize(
+    ("study", "row"),
+    [(QUICK, "clock-grid"), (QUICK, "peers"), (CLOCK, "long-range"), (PEERS, "speed")],
+    ids=lambda given: given if isinstance(given, str) else given.name,
+)
+def test_only_a_row_that_the_study_lacks_is_refused(study: Any, row: str) -> None:
+    with pytest.raises(ValueError, match=f"study {study.name} has no trials for {row}: `bakeoff list`"):
+        make_wanted([row], Plan(study=study))
+
+
 def test_only_a_learning_row_brings_the_development_that_it_needs() -> None:
     for row, named in (("long-range", "long range"), ("interpretability",) * 2, ("state-tracking", "state tracking")):
         planned = let_through(row)
@@ -68,8 +108,10 @@ def test_only_a_task_runs_its_cells_in_every_row() -> None:
 
 def test_only_a_learning_row_of_the_full_study_brings_the_clocks_that_match_training_time() -> None:
     study = replace(FULL, cells=FULL.cells[:2], core_parameters=(25_000,), regimes=(CORE_PARAMETERS, TRAINING_TIME))
-    assert Clock in kinds(let_through("long-range", study=study), type)
-    assert Clock not in kinds(let_through("long-range"), type)
+    timed = [p for p in let_through("long-range", study=study) if isinstance(p.trial, Timed)]
+    assert [p.trial for p in timed] == Plan(study=study).clocks() != []
+    assert {p.rows for p in timed} == {("speed",)}, "neither the grid nor generation"
+    assert not [p for p in let_through("long-range") if isinstance(p.trial, Timed)]
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from bench.trial import (
     TRAINING_FLOPS,
     TRAINING_TIME,
     Clock,
+    Decode,
     Explain,
     Learn,
     Trace,
@@ -44,7 +45,7 @@ def developed(plan: Plan) -> dict[str, Any]:
 # Fairness
 
 
-@pytest.mark.parametrize("study", STUDIES.values(), ids=lambda s: s.name)
+@pytest.mark.parametrize("study", [s for s in STUDIES.values() if s.cells], ids=lambda s: s.name)
 def test_development_and_report_seeds_are_disjoint(study: Any) -> None:
     plan = Plan(study=replace(study, regimes=(CORE_PARAMETERS,)), strangers=(STRANGER,))
     development, report = learns(plan.development({})), learns(plan.report(developed(plan)))
@@ -84,9 +85,10 @@ def test_everybody_gets_the_same_report_but_for_the_learning_rate(study: Any) ->
 
 
 @EVERY_STUDY
-def test_every_clock_holds_every_architecture_at_one_budget(study: Any) -> None:
+def test_every_deciding_clock_holds_every_architecture_at_one_budget(study: Any) -> None:
     plan = Plan(study=study, strangers=(STRANGER,))
-    clocks = [p.trial for p in plan.structure_and_speed({}) if isinstance(p.trial, Clock)]
+    clocks = [p.trial for p in plan.structure_and_speed({}) if isinstance(p.trial, Clock) and "speed" in p.rows]
+    assert clocks == plan.clocks()
     assert {(c.length, c.replicate) for c in clocks} == {
         (n, r) for n in study.clock_lengths for r in range(study.clock_replicates)
     }
@@ -102,7 +104,7 @@ def test_a_stranger_takes_part_in_every_stage_and_has_its_column(study: Any) -> 
     for stage in plan.stages:
         kinds: dict[type, set[str]] = defaultdict(set)
         for p in stage(results):
-            contenders = p.trial.architectures if isinstance(p.trial, Clock) else (p.trial.architecture,)  # type: ignore[attr-defined]
+            contenders = p.trial.architectures if isinstance(p.trial, Clock | Decode) else (p.trial.architecture,)  # type: ignore[attr-defined]
             kinds[type(p.trial)] |= {a.name for a in contenders}
         assert all(STRANGER.name in names for names in kinds.values()), kinds
     (own,) = [c for c in plan.columns(results) if c["family"] == STRANGER.name]
@@ -158,6 +160,7 @@ def test_quick_has_every_row_and_every_task_of_the_rules() -> None:
     planned = [p for stage in plan.stages for p in stage(developed(plan))]
     assert {row for p in planned for row in p.rows} == {
         "parallel", "long range", "scalability", "speed", "interpretability", "state tracking",
+        "generation latency",
     }  # fmt: skip
     long_range = {t.task.name for p in planned if "long range" in p.rows for t in learns([p]) if t.split == REPORT}
     assert long_range == {"needle", "latch", "copy", "adding", "mqar", "induction"}
@@ -205,6 +208,21 @@ def test_equal_training_time_within_a_rounding_of_the_steps() -> None:
     for trial in trials:
         step = seconds[trial.architecture.name]
         assert abs(trial.recipe.steps * step - caps[trial.task] * seconds[REFERENCE]) <= step / 2 + 1e-9
+
+
+def test_training_time_is_matched_by_the_deciding_clocks_alone() -> None:
+    """The grid has a clock at every length too, of other calls, and here of other times as well."""
+    planned = Plan(study=REGIMES, strangers=(STRANGER,)).structure_and_speed({})
+    names = [*ARCHITECTURES, STRANGER.name]
+    deciding = clocked(
+        [p for p in planned if "speed" in p.rows], {name: 0.01 * (1 + k) for k, name in enumerate(names)}
+    )
+    grid = clocked(
+        [p for p in planned if "clock grid" in p.rows], {name: 1.0 / (1 + k) for k, name in enumerate(names)}
+    )
+    assert len(grid) > 100
+    assert matched(TRAINING_TIME, grid | deciding) == matched(TRAINING_TIME, deciding) != []
+    assert not matched(TRAINING_TIME, grid)
 
 
 def test_no_training_time_without_a_clock() -> None:

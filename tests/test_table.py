@@ -14,7 +14,7 @@ from rich.console import Console
 from synthetic import BEST, COLUMNS, STRANGER, Folder, learn, values
 
 from analysis import page, report, table, wording
-from analysis.claims import RULES
+from analysis.claims import OURS, RULES
 from analysis.load import TIDY, load, tidy
 from analysis.verdicts import judge
 from bench.records import Measurement, Record, trial_id
@@ -40,8 +40,8 @@ def unescaped(text: str) -> str:
 def test_terminal_table_fits_80_columns_and_says_verdicts_in_words(verdicts: dict[str, Any]) -> None:
     text = printed(verdicts)
     assert max(map(len, text.splitlines())) <= 80
-    for rule in RULES.values():
-        assert rule.row.upper() in text
+    for row in (*RULES, *OURS):
+        assert row.upper() in text
     assert text.count("= agrees") == 13 + 1  # 15 cells, 2 undecided; one in the legend
     assert "? undecided (or Moderate)" in text
     assert "Excellent -> Excellent" in text
@@ -55,20 +55,23 @@ def test_the_terminal_stays_short(verdicts: dict[str, Any]) -> None:
 
 
 def test_every_measured_cell_shows_its_repeats(verdicts: dict[str, Any]) -> None:
-    """Both variants of all 15 places: exact traces, three seeds, four clock processes."""
+    """Both variants of all 15 places and of the 6 of ours: exact traces, three seeds, four clock processes."""
     text = printed(verdicts).partition("Rules")[0]
     assert len(re.findall(r"\] exact", text)) == 6
-    assert len(re.findall(r"\] 3 seeds", text)) == 18
-    assert len(re.findall(r"\] 4 procs", text)) == 6
+    assert len(re.findall(r"\] 3 seeds", text)) == 18 + 6
+    assert len(re.findall(r"\] 4 procs", text)) == 6 + 6
 
 
 def test_rules_and_doubts_of_the_best_variants_are_below(verdicts: dict[str, Any]) -> None:
     text = " ".join(printed(verdicts, width=1000).split())
     for rule in RULES.values():
         assert f"{rule.row}: {rule.unit}; {rule.bands}; cpu, " in text
+    for rule in OURS.values():
+        assert f"{rule.row} (ours): {rule.unit}; {rule.bands}; cpu, " in text
     below = text.partition("Why undecided")[2]
     assert "* Long-range dependencies, Transformer: may be Moderate (interval)" in below
     assert "Long-range dependencies, CNN: may be " in below
+    assert "* State tracking (ours), Transformer, CNN: may be Excellent" in below
     assert "Wilson" not in below, "notes are for table.md"
     assert text.endswith(table.POINTER)
 
@@ -77,9 +80,11 @@ def test_the_page_says_why_every_cell_says_what_it_says(verdicts: dict[str, Any]
     text = unescaped(page.markdown(verdicts))
     for rule in RULES.values():
         assert f"- {rule.row}: {rule.statement}" in text
-    for found in verdicts["cells"]:
+    for rule in OURS.values():
+        assert f"- {rule.row} (ours): {rule.statement}" in text
+    for found in wording.both(verdicts, "cells"):
         assert found["reason"]
-        place = f"- {found['row']}, {found['column']}, {found['architecture']} ({found['variant']})"
+        place = f"- {wording.named(found['row'])}, {found['column']}, {found['architecture']} ({found['variant']})"
         (line,) = [line for line in text.splitlines() if line.startswith(place)]
         assert found["reason"] in line
     assert "Transformer: best transformer-rotary (development score 0.97 against 0.91)" in text
@@ -102,11 +107,33 @@ def test_intervals_never_print_oddly(low: float | None, high: float, shown: str,
 
 
 def test_markdown_is_one_table_with_one_line_per_row(verdicts: dict[str, Any]) -> None:
-    lines = page.markdown(verdicts).partition("claimed ->")[0].splitlines()
+    lines = page.markdown(verdicts).partition(wording.OURS_TITLE)[0].splitlines()
     rows = [line for line in lines if line.startswith("|")]
     assert len(rows) == 2 + 5
     assert {len(re.findall(r"(?<!\\)\|", row)) for row in rows} == {5}
     assert "0.33 [0.32, 0.34] 4 procs<br>= agrees<br>plain: = Slow<br>0.33 [" in unescaped(rows[5])
+
+
+def test_our_rows_stand_apart_and_are_marked(verdicts: dict[str, Any]) -> None:
+    """A row of ours shows its word alone: no claim before it, no sign of agreement behind it."""
+    above, _, below = printed(verdicts).partition(wording.OURS_TITLE)
+    own = below.partition("claimed ->")[0]
+    for row in OURS:
+        assert row.upper() not in above
+        assert row.upper() in own
+    assert "INTERPRETABILITY" in above
+    assert not re.search(r"->|agrees|no claim|[=x~] ", own)
+    assert re.search(r"^Moderate +Fast +Slow *$", own, re.MULTILINE)
+    assert re.search(r"^\? undecided \(or Slow\) +plain: Fast +plain: Slow *$", own, re.MULTILINE)
+
+
+def test_our_rows_are_a_table_of_their_own_in_markdown(verdicts: dict[str, Any]) -> None:
+    above, _, below = unescaped(page.markdown(verdicts)).partition(f"**{wording.OURS_TITLE}**")
+    rows = [line for line in below.partition("claimed ->")[0].splitlines() if line.startswith("|")]
+    assert len(rows) == 2 + 2
+    assert [rows[2].split("|")[1].strip(), rows[3].split("|")[1].strip()] == list(OURS)
+    assert "| Fast<br>1.00 [1.00, 1.00] 4 procs<br>plain: Fast<br>" in rows[2]
+    assert not any(row in above for row in OURS)
 
 
 def test_strangers_stand_in_a_block_beneath(tmp_path: Path) -> None:
@@ -116,7 +143,7 @@ def test_strangers_stand_in_a_block_beneath(tmp_path: Path) -> None:
     assert max(map(len, text.splitlines())) <= 80
     assert text.index("mine:Net") > text.index("INTERPRETABILITY")
     assert "~ no claim" in text
-    assert text.count("TRAINING SPEED") == 2
+    assert text.count("TRAINING SPEED") == text.count("GENERATION LATENCY") == 2
 
 
 def test_hostile_names_stay_text(tmp_path: Path) -> None:
@@ -126,8 +153,8 @@ def test_hostile_names_stay_text(tmp_path: Path) -> None:
     assert "[red]x|y[/red]" in shown
     assert "[bold]broken|" in shown
     assert not re.search("[\x00-\x09\x0b-\x1f\u202e]", shown + pasted)
-    (header,) = [line for line in pasted.splitlines() if "Feature" in line]
-    assert len(re.findall(r"(?<!\\)\|", header)) == 6
+    headers = [line for line in pasted.splitlines() if "Feature" in line]
+    assert [len(re.findall(r"(?<!\\)\|", header)) for header in headers] == [6, 6]
     assert not re.search(r"(?<!\\)<b>", pasted)
 
 
@@ -135,7 +162,7 @@ def test_not_run_shows_no_word_and_no_figure(tmp_path: Path) -> None:
     folder = Folder(stopped="interrupted")
     folder.plan(learn(BEST[0], "needle", 32, 0), ["long range"], 32)
     text = printed(judge(load(folder.write(tmp_path))))
-    assert text.count("- not run") == 15 * 2 + 1  # best and plain, and the legend
+    assert text.count("- not run") == (15 + 6) * 2 + 1  # best and plain, and the legend
     assert "claimed: Excellent" in text
     assert "none" not in text
     assert not re.search(r"-> (Excellent|Yes|High|Fast|Good)", text)

@@ -13,27 +13,51 @@ from bench.tasks import TASKS
 from bench.tasks.adding import Adding
 from bench.tasks.markov import Markov
 from bench.tasks.needle import Needle
-from bench.trial import DEVELOPMENT, TRAINING_FLOPS, Clock, Explain, Learn, Recipe, Trace, Trial
-from models import ARCHITECTURES
+from bench.trial import (
+    PASSES,
+    Clock,
+    Decode,
+    Explain,
+    Learn,
+    Overhead,
+    Peers,
+    Recipe,
+    Timed,
+    Trace,
+    Trial,
+)
+from models import ARCHITECTURES, BACKENDS
 
 ROTARY, CHRONO, KERNEL = (ARCHITECTURES[name] for name in ("transformer-rotary", "lstm-chrono", "cnn-k8"))
 GOLDEN: dict[str, Trial] = {
-    "21c8b3c1c300": Learn(architecture=ROTARY, task=Needle(length=32)),
-    "c8310cffc7b4": Learn(architecture=KERNEL, task=Markov(length=32), data_tokens=4096, seed=2),
-    "0bfdb79bf7b7": Explain(architecture=CHRONO, task=Adding(length=64), recipe=Recipe(learning_rate=1e-2)),
-    "7ea332d6a933": Trace(architecture=KERNEL, length=128),
-    "65dbe6ace831": Clock(architectures=(ROTARY, CHRONO, KERNEL), length=256),
+    "8d4fbc05a6f1": Learn(architecture=ROTARY, task=Needle(length=32)),
+    "211d042ad11c": Learn(architecture=KERNEL, task=Markov(length=32), data_tokens=4096, seed=2),
+    "be3893918793": Explain(architecture=CHRONO, task=Adding(length=64), recipe=Recipe(learning_rate=1e-2)),
+    "baf3e95ef470": Trace(architecture=KERNEL, length=128),
+    "d7faf2d70e3b": Clock(architectures=(ROTARY, CHRONO, KERNEL), length=256),
+    "4480221b4df1": Clock(
+        architectures=(ROTARY, CHRONO, KERNEL, *BACKENDS.values()),
+        length=1024,
+        tokens=4096,
+        passes=PASSES,
+        threads=8,
+        precision="bf16",
+        memory=True,
+    ),
+    "34130509dc13": Decode(architectures=(ROTARY, CHRONO, KERNEL), context=1024),
+    "5b86981bf51b": Peers(width=128, length=256),
+    "3d2f5a88c170": Overhead(architecture=CHRONO, task=Needle(length=32)),
 }
 """Who finds an id changed has made every record on file, the published ones too, a record of something else."""
-OTHER: dict[str, Any] = {
-    "order": 1,
-    "positions": "sinusoidal",
-    "initialisation": "forget-bias",
-    "markers": "halves",
-    "queries": "once",
+OTHER: dict[str, tuple[Any, Any]] = {
+    "order": (1, 2),
+    "positions": ("sinusoidal", "rotary"),
+    "initialisation": ("forget-bias", "chrono"),
+    "dense": ("blas", "direct"),
+    "markers": ("halves", "anywhere"),
+    "queries": ("once", "dense"),
 }
-OTHER |= {"split": DEVELOPMENT, "regime": TRAINING_FLOPS, "device": "cuda", "name": "mine:Net", "family": "mine:Net"}
-OTHER |= {"source": "0123456789ab"}
+"""Two values each for fields that refuse what is not among their own."""
 
 
 @pytest.mark.parametrize("golden", GOLDEN)
@@ -55,11 +79,15 @@ def others(name: str, old: Any) -> Iterator[Any]:
     if is_dataclass(old):
         yield from variations(old)
     elif name in OTHER:
-        yield OTHER[name]
+        yield next(value for value in OTHER[name] if value != old)
     elif isinstance(old, tuple):
-        yield from (old[::-1], old[1:])
+        yield from (old[1:], (*old, old[0]), *([old[::-1]] if len(old) > 1 else []))
+        for place, part in enumerate(old):
+            yield from ((*old[:place], new, *old[place + 1 :]) for new in others("", part))
     elif isinstance(old, bool):
         yield not old
+    elif isinstance(old, str):
+        yield f"{old}!"
     else:
         yield old / 2 if isinstance(old, float) else old + 2
 
@@ -68,7 +96,7 @@ def others(name: str, old: Any) -> Iterator[Any]:
 def test_every_field_is_part_of_the_identity(golden: str) -> None:
     trial = GOLDEN[golden]
     ids = [varied.id for varied in variations(trial)]
-    assert len(set(ids)) == len(ids) > 5
+    assert len(set(ids)) == len(ids) > 5, "a field that counts twice, or a variation that is none"
     assert trial.id not in ids
 
 
@@ -86,6 +114,38 @@ def test_kinds_tasks_and_architectures_of_equal_fields_are_told_apart() -> None:
     models = [replace(learn, architecture=architecture) for architecture in ARCHITECTURES.values()]
     assert len({t.id for t in tasks}) == len(TASKS)
     assert len({t.id for t in models}) == len(ARCHITECTURES)
+
+
+def test_every_kind_of_trial_has_a_golden_id() -> None:
+    """And says so: no two kinds of equal fields are the same trial."""
+
+    def kinds(base: type[Trial]) -> Iterator[type[Trial]]:
+        for kind in base.__subclasses__():
+            yield kind
+            yield from kinds(kind)
+
+    every = {kind for kind in kinds(Trial) if kind.kind and kind.__module__ == Trial.__module__}
+    assert {type(trial) for trial in GOLDEN.values()} == every
+    assert len({kind.kind for kind in every}) == len(every) == 7
+
+
+def test_what_reads_clocks_says_so() -> None:
+    """The runner gives these the machine to themselves."""
+    assert {type(trial) for trial in GOLDEN.values() if isinstance(trial, Timed)} == {Clock, Decode, Peers, Overhead}
+
+
+def test_a_timed_trial_is_named_by_what_sets_it_apart() -> None:
+    named = {str(trial) for trial in GOLDEN.values() if isinstance(trial, Timed)}
+    assert named == {
+        "clock 3 architectures 4 x 256, replicate 0",
+        "clock 7 architectures 4 x 1024, replicate 0",
+        "decode 3 architectures 1024, replicate 0",
+        "peers width 128, length 256, replicate 0",
+        "overhead lstm-chrono needle 32, replicate 0",
+    }
+    alone = Clock(architectures=(ROTARY,), length=256, tokens=256)
+    assert "1 x 256" in str(alone)
+    assert "1 x 256" in str(replace(alone, tokens=64)), "not above the length, it is one sequence"
 
 
 def test_identity_is_refused_to_what_has_no_stable_text() -> None:

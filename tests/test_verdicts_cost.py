@@ -87,7 +87,7 @@ def test_cpu_seconds_decide_on_a_cpu_and_wall_time_elsewhere(tmp_path: Path, dev
             samples += [Measurement("seconds_per_step", 3.0, name, 0), Measurement("tokens_per_step", 4096.0, name)]
         contenders = [architecture(name) for name in BEST]
         trial = {"kind": "clock", "architectures": contenders, "length": 64, "replicate": replicate, "device": device}
-        folder.add(trial, samples)
+        folder.add(trial, samples, ["speed"])
     found = cell(judged(folder, tmp_path), SPEED, "LSTM")
     assert found["figure"] == pytest.approx(figure, abs=1e-6)
     assert "no A/A pair" in found["reason"]
@@ -104,6 +104,19 @@ def test_other_machines_never_enter_a_ratio(tmp_path: Path) -> None:
     assert "12 trials of another machine set aside" in found["reason"]
 
 
+def test_clocks_of_the_grid_never_enter_training_speed(tmp_path: Path) -> None:
+    """Same architectures, same kind of trial: a replicate in which the LSTM is nine times as slow, tagged otherwise."""
+    folder = Folder()
+    add_clocks(folder, {"transformer-rotary": 1.0, "lstm-chrono": 3.0, "cnn-8": 1.0})
+    before = cell(judged(folder, tmp_path), SPEED, "LSTM")
+    grid = Folder()
+    add_clocks(grid, {"transformer-rotary": 1.0, "lstm-chrono": 9.0, "cnn-8": 1.0}, lengths=(32, 4096), wobble=0)
+    for entry, record in zip(grid.entries, grid.records, strict=True):
+        trial = {**entry["trial"], "passes": ["forward", "step"]}
+        folder.add(trial, record.measurements, rows=["clock grid"])
+    assert cell(judged(folder, tmp_path), SPEED, "LSTM") == before
+
+
 def test_disturbance_and_the_a_a_band_are_in_the_reason(tmp_path: Path) -> None:
     reason = clocked(tmp_path, 3.0, disturbed=1.5)["reason"]
     assert "20% of samples disturbed" in reason
@@ -115,7 +128,7 @@ def test_a_length_that_never_finished_leaves_speed_undecided(tmp_path: Path) -> 
     folder = Folder()
     add_clocks(folder, {"transformer-rotary": 1.0, "lstm-chrono": 3.0, "cnn-8": 1.0})
     trial = {"kind": "clock", "architectures": [architecture(name) for name in BEST], "length": 512, "replicate": 0}
-    folder.add(trial, status="out of memory")
+    folder.add(trial, rows=["speed"], status="out of memory")
     found = cell(judged(folder, tmp_path), SPEED, "LSTM")
     assert outcome(found) == ("Slow", "undecided")
     assert "512" in found["reason"]

@@ -33,10 +33,18 @@ class Cell:
     solved: int
 
 
-def find(run: Run, contender: Contender, setting: Setting) -> Finding:
-    """Share of cells solved, tasks weighing the same, lags by their spacing on a log2 axis."""
-    planned = run.select(row=ROW, split="report", architecture=contender.architecture)
-    planned = planned[setting.holds(planned)]
+def select(run: Run, contender: Contender, setting: Setting, row: str = ROW) -> pd.DataFrame:
+    """Planned report trials of one architecture in one setting."""
+    planned = run.select(row=row, split="report", architecture=contender.architecture)
+    return planned[setting.holds(planned)]
+
+
+def find(run: Run, contender: Contender, setting: Setting, row: str = ROW) -> Finding:
+    """Share of cells solved, tasks weighing the same, lags by their spacing on a log2 axis.
+
+    `row` names the trials: another row of cells may be judged by the same rule.
+    """
+    planned = select(run, contender, setting, row)
     cells = _cells(run, planned)
     measured = [cell for cell in cells if cell.finished]
     tasks = sorted({cell.task for cell in cells})

@@ -1,0 +1,91 @@
+"""The look that all figures share, and how one is written: the same figure gives the same bytes.
+
+matplotlib and seaborn are imported when something is drawn, so that a report without figures starts quickly.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from analysis.wording import printable
+from bench.records import write_atomically
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+HASH_SALT = "bakeoff"
+
+
+class Mark(NamedTuple):
+    """How one family looks everywhere, also to who cannot tell colours apart."""
+
+    colour: str
+    marker: str
+    line: str
+
+
+FAMILIES = {
+    "transformer": Mark("#0173b2", "o", "-"),
+    "lstm": Mark("#de8f05", "s", "--"),
+    "cnn": Mark("#029e73", "^", "-."),
+}
+"""Blue, orange and green of seaborn's palette "colorblind"."""
+OTHERS = (
+    Mark("#d55e00", "D", ":"),
+    Mark("#cc78bc", "v", ":"),
+    Mark("#ca9161", "P", ":"),
+    Mark("#949494", "X", ":"),
+)
+"""For families of strangers, in the order in which they are named."""
+
+
+def marks(families: list[str]) -> dict[str, Mark]:
+    """A mark for every family: the fixed ones, then those of strangers, round and round."""
+    strangers = [family for family in dict.fromkeys(families) if family not in FAMILIES]
+    return FAMILIES | {family: OTHERS[i % len(OTHERS)] for i, family in enumerate(strangers)}
+
+
+def label(text: str) -> str:
+    """A name from a record as a figure may show it: two dollar signs would make a formula of what lies between."""
+    return printable(text).replace("$", r"\$")
+
+
+@contextmanager
+def style() -> Iterator[None]:
+    """Settings under which a figure must be drawn and saved."""
+    import matplotlib as mpl
+    import seaborn as sns
+
+    with (
+        sns.axes_style("whitegrid"),
+        sns.color_palette("colorblind"),
+        mpl.rc_context(
+            {
+                "svg.hashsalt": HASH_SALT,
+                "font.sans-serif": ["DejaVu Sans"],  # comes with matplotlib: the same letters on every machine
+                "font.size": 9.0,
+                "axes.titlesize": 10.0,
+                "axes.labelsize": 9.0,
+                "xtick.labelsize": 8.0,
+                "ytick.labelsize": 8.0,
+                "legend.fontsize": 7.5,
+            }
+        ),
+    ):
+        yield
+
+
+def save(figure: Figure, path: Path) -> Path:
+    """Write a figure as SVG without a date and with names of its parts that do not change between runs."""
+    import matplotlib as mpl
+
+    out = io.StringIO()
+    with mpl.rc_context({"svg.hashsalt": HASH_SALT}):
+        figure.savefig(out, format="svg", metadata={"Date": None})
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, out.getvalue())
+    return path
