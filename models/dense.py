@@ -31,12 +31,19 @@ class Dense(nn.Linear):
 
     def forward(self, x: Tensor) -> Tensor:
         """(..., D) -> (..., C), the same product either way up to rounding."""
-        worth = x.numel() * self.out_features >= WORTH
-        if self.dense == "blas" or not worth or not takes_convolution(x) or x.numel() % (POSITIONS * x.shape[-1]):
+        if self.dense == "blas":
             return F.linear(x, self.weight, self.bias)
-        rows = x.reshape(-1, 1, POSITIONS, x.shape[-1]).permute(0, 3, 1, 2)  # channels last: no copy
-        out = F.conv2d(rows, self.weight[:, :, None, None], self.bias)
-        return out.permute(0, 2, 3, 1).reshape(*x.shape[:-1], -1)
+        return product(x, self.weight, self.bias)
+
+
+def product(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """x (..., D) times weight (C, D) transposed, plus bias (C,) -> (..., C), the faster way."""
+    worth = x.numel() * len(weight) >= WORTH
+    if not worth or not takes_convolution(x) or x.numel() % (POSITIONS * x.shape[-1]):
+        return F.linear(x, weight, bias)
+    rows = x.reshape(-1, 1, POSITIONS, x.shape[-1]).permute(0, 3, 1, 2)  # channels last: no copy
+    out = F.conv2d(rows, weight[:, :, None, None], bias)
+    return out.permute(0, 2, 3, 1).reshape(*x.shape[:-1], -1)
 
 
 def takes_convolution(x: Tensor) -> bool:
