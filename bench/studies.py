@@ -54,7 +54,7 @@ class ClockGrid:
     tokens: int
     """Tokens of a batch, the same at every length; each length is clocked with a batch of one sequence as well."""
     passes: tuple[str, ...] = PASSES
-    samples: int = 5
+    samples: int = 3
     replicates: int = 3
     backend_size: int = 0
     """Core parameters at which other kernels (models.BACKENDS) run along; 0 is nowhere."""
@@ -73,10 +73,11 @@ class PeerGrid:
     lengths: tuple[int, ...]
     depth: int = 4
     tokens: int = 1024
-    samples: int = 7
-    replicates: int = 3
+    samples: int = 3
+    replicates: int = 5
+    """Processes, each with its own memory layout: worth more to an interval than samples."""
     overhead_cells: tuple[Cell, ...] = ()
-    overhead_rounds: int = 5
+    overhead_rounds: int = 3
 
 
 @dataclass(frozen=True, kw_only=True)
