@@ -14,11 +14,13 @@ from bench.clocks import clock
 from bench.decoding import decode
 from bench.explaining import explain
 from bench.machine import describe
+from bench.overhead import overhead
+from bench.peers import peers
 from bench.reach import gradient_reach, half_length, saved_bytes
 from bench.records import Measurement, Record
 from bench.tracing import shortest_paths, trace
 from bench.training import Trained, train
-from bench.trial import Clock, Decode, Explain, Learn, Trace, Trial
+from bench.trial import Clock, Decode, Explain, Learn, Overhead, Peers, Trace, Trial
 from models.architecture import Interface
 from models.budget import solve
 from models.cost import forward_flops
@@ -111,4 +113,6 @@ EXPERIMENTS: dict[type[Trial], Callable[[Any], Outcome]] = {
     Trace: _trace,
     Clock: lambda trial: ("ok", "", clock(trial)),
     Decode: lambda trial: ("ok", "", decode(trial)),
+    Peers: lambda trial: ("ok", "", peers(trial)),
+    Overhead: lambda trial: ("ok", "", overhead(trial)),
 }

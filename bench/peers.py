@@ -33,8 +33,8 @@ Call = Callable[[], object]
 CALL = "call"
 """What a probe of the machine is timed for, where a contender has its passes."""
 WARM_UP_CALLS = 2
-PROBE = 1024
-"""Rows and columns of the matrices that the machine's rate is measured with."""
+PROBE, CUDA_PROBE = 1024, 8192
+"""Rows and columns of the matrices that the machine's rate is measured with: enough work to reach it."""
 COPIED_BYTES = 256 << 20
 """Size of what is copied: far beyond any cache."""
 RECIPE = Recipe(learning_rate=1e-6)
@@ -58,7 +58,7 @@ def peers(trial: Peers, watch: Stopwatch | None = None) -> list[Measurement]:
         # the order in which they are built decides where they lie in memory, so it is drawn as well
         dice = random.Random(f"{trial.replicate}/{trial.width}/{trial.length}")
         rows, calls = _contenders(trial, dice.sample(list(CONTENDERS), len(CONTENDERS)))
-        for subject, probe in _probes(trial.device).items():
+        for subject, probe in _probes(trial).items():
             rows.append(Measurement(probe.metric, probe.amount, subject))
             calls[subject, CALL] = probe.call
         for call in calls.values():
@@ -87,7 +87,7 @@ def _contenders(trial: Peers, subjects: list[str]) -> tuple[list[Measurement], d
         flops = _closed_flops(subject, shape, size) if is_ours else counted_flops(module, shape, size)
         if flops:
             rows.append(Measurement("flops_per_call", float(3 * flops), subject))
-        module.to(trial.device)
+        in_precision(module.to(trial.device), trial)
         batch = _fixed_batch(module, shape, size, trial.device)
         if is_ours:
             rows.append(Measurement("flops_per_step", float(3 * flops), subject))
@@ -158,18 +158,31 @@ def _training_step(module: nn.Module, batch: Batch) -> Call:
     return call
 
 
-def _probes(device: str) -> dict[str, Probe]:
+def _probes(trial: Peers) -> dict[str, Probe]:
     """The machine's rate of multiplication, two ways, and its memory's bandwidth."""
     generator = torch.Generator().manual_seed(0)
-    left, right = (torch.randn(PROBE, PROBE, generator=generator).to(device) for _ in range(2))
-    source = torch.zeros(COPIED_BYTES, dtype=torch.uint8, device=device)
+    rows, kind = probe_rows(trial.device), torch.bfloat16 if trial.precision == "bf16" else torch.float32
+    left, right = (torch.randn(rows, rows, generator=generator).to(trial.device, kind) for _ in range(2))
+    source = torch.zeros(COPIED_BYTES, dtype=torch.uint8, device=trial.device)
     target = torch.ones_like(source)
-    flops = 2.0 * PROBE**3
+    flops = 2.0 * rows**3
     return {
         "machine/matmul": Probe(lambda: torch.mm(left, right), "flops_per_call", flops),
         "machine/convolution": Probe(lambda: product_by_convolution(left, right), "flops_per_call", flops),
         "machine/copy": Probe(lambda: target.copy_(source), "bytes_per_call", 2.0 * COPIED_BYTES),
     }
+
+
+def in_precision(module: nn.Module, trial: Peers) -> nn.Module:
+    """The module, whose forward pass runs in the trial's precision."""
+    if trial.precision == "bf16":
+        module.forward = torch.autocast(torch.device(trial.device).type, torch.bfloat16)(module.forward)  # type: ignore[method-assign]
+    return module
+
+
+def probe_rows(device: str) -> int:
+    """Rows and columns of the probing matrices on a device."""
+    return CUDA_PROBE if device.startswith("cuda") else PROBE
 
 
 def product_by_convolution(x: Tensor, weight: Tensor) -> Tensor:

@@ -76,6 +76,7 @@ class PeerGrid:
     samples: int = 3
     replicates: int = 5
     """Processes, each with its own memory layout: worth more to an interval than samples."""
+    precision: str = "fp32"
     overhead_cells: tuple[Cell, ...] = ()
     overhead_rounds: int = 3
 
@@ -197,6 +198,8 @@ CLOCK = Study(
     ),
 )
 
+OVERHEAD_CELLS = (Cell(task=Needle(length=32), steps=100), Cell(task=Markov(length=32, symbols=16), steps=100))
+
 PEERS = Study(
     name="peers",
     purpose="our layers beside other libraries' at equal parameters, our harness beside a bare loop; a quarter hour",
@@ -207,7 +210,7 @@ PEERS = Study(
     peer_grid=PeerGrid(
         widths=(128, 256, 512),
         lengths=(256, 1024),
-        overhead_cells=(Cell(task=Needle(length=32), steps=100), Cell(task=Markov(length=32, symbols=16), steps=100)),
+        overhead_cells=OVERHEAD_CELLS,
     ),
 )
 
@@ -270,6 +273,9 @@ GPU = replace(
         tokens=16_384,
         backend_size=400_000,
         precisions=("fp32", "bf16"),
+    ),
+    peer_grid=PeerGrid(
+        widths=(2048,), lengths=(2048,), tokens=16_384, samples=5, precision="bf16", overhead_cells=OVERHEAD_CELLS
     ),
     minutes=8.0,
 )

@@ -105,6 +105,7 @@ def peers(study: Study, device: str) -> Iterator[Trial]:
                     tokens=grid.tokens,
                     samples=grid.samples,
                     replicate=replicate,
+                    precision=grid.precision,
                     device=device,
                 )
         for cell in grid.overhead_cells:

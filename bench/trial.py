@@ -157,6 +157,8 @@ class Peers(Timed):
     length: int
     depth: int = 4
     tokens: int = 1024
+    precision: str = "fp32"
+    """As of a clock; the machine's own rate is measured in it too."""
 
     def __str__(self) -> str:
         return f"{self.kind} width {self.width}, length {self.length}, replicate {self.replicate}"

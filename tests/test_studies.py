@@ -230,9 +230,10 @@ def test_only_the_study_of_an_accelerator_asks_for_bfloat16() -> None:
 
 
 def test_every_width_and_length_meets_the_peers_in_every_replicate() -> None:
+    assert PEERS.peer_grid is not None
     found = [t for t in of_row("peers", PEERS) if isinstance(t, Peers)]
     assert Counter((t.width, t.length, t.replicate) for t in found) == Counter(
-        itertools.product((128, 256, 512), (256, 1024), range(3))
+        itertools.product((128, 256, 512), (256, 1024), range(PEERS.peer_grid.replicates))
     )
     assert all(t.depth == 4 and t.tokens >= t.length for t in found)
 
@@ -243,7 +244,7 @@ def test_overhead_is_measured_on_every_architecture_and_both_kinds_of_learning()
     cells = {cell.task: cell for cell in PEERS.peer_grid.overhead_cells}
     assert {task.measures == "scaling" for task in cells} == {True, False}
     assert Counter((t.architecture.name, t.task, t.replicate) for t in found) == Counter(
-        itertools.product(ARCHITECTURES, cells, range(3))
+        itertools.product(ARCHITECTURES, cells, range(PEERS.peer_grid.replicates))
     )
     for trial in found:
         assert trial.architecture.core_parameters == PEERS.core_parameters[0]

@@ -45,7 +45,7 @@ GOLDEN: dict[str, Trial] = {
         memory=True,
     ),
     "34130509dc13": Decode(architectures=(ROTARY, CHRONO, KERNEL), context=1024),
-    "5b86981bf51b": Peers(width=128, length=256),
+    "039d14336202": Peers(width=128, length=256),
     "3d2f5a88c170": Overhead(architecture=CHRONO, task=Needle(length=32)),
 }
 """Who finds an id changed has made every record on file, the published ones too, a record of something else."""
