@@ -20,10 +20,11 @@ from bench.reach import gradient_reach, half_length
 from bench.records import Measurement
 from bench.tasks.task import Batch, Task, stream
 from bench.training import Trained, train
-from bench.trial import REPORT, Explain
+from bench.trial import DEVELOPMENT, REPORT, Explain
 from models.architecture import SequenceModel
 
-ITEMS = 48
+ITEMS = {REPORT: 48, DEVELOPMENT: 24}
+"""Sequences that a model is asked about; choosing a method takes many models, so each is asked less."""
 RESAMPLES = 4
 BINS = (1, 2, 4, 8)
 """How many top-ranked positions are removed or kept, as in ERASER's area over the perturbation curve (DeYoung 2020)."""
@@ -36,7 +37,8 @@ def explain(trial: Explain) -> Trained:
     if not trained.solved:
         return trained
     task, generator = trial.task, stream("test", -1 - trial.seed)
-    batch = _answered(trained.model, task, task.sample(8 * ITEMS, generator), trial.device)
+    items = ITEMS[trial.split]
+    batch = _answered(trained.model, task, task.sample(8 * items, generator), items, trial.device)
     answer = Answer(trained.model, task, batch, trial.device)
     control = None
     if trial.split == REPORT:  # it decides nothing that is chosen on development seeds
@@ -211,10 +213,10 @@ def _faithfulness(answer: Answer, scores: Tensor, name: str, generator: torch.Ge
     return [Measurement(metric, value, name) for metric, value in lost.items()]
 
 
-def _answered(model: SequenceModel, task: Task, batch: Batch, device: str) -> Batch:
-    """The first ITEMS sequences that the model answers right: an explanation of an error has no planted truth."""
+def _answered(model: SequenceModel, task: Task, batch: Batch, items: int, device: str) -> Batch:
+    """The first `items` sequences that the model answers right: an explanation of an error has no planted truth."""
     with torch.no_grad():
         last = model(batch.inputs.to(device))[:, -1].cpu()
     target = batch.targets[:, -1]
     right = (last[:, 0] - target).abs() < 0.1 if last.shape[-1] == 1 else last.argmax(-1) == target
-    return Batch(*(part[right][:ITEMS] for part in batch))
+    return Batch(*(part[right][:items] for part in batch))

@@ -218,7 +218,13 @@ class Plan:
     def _source(
         self, architecture: Architecture, source: Source, rate: float, seed: int, data_tokens: int, split: str
     ) -> Planned:
-        recipe = Recipe(learning_rate=rate, steps=source.steps, batch_size=source.batch_size, patience=source.patience)
+        recipe = Recipe(
+            learning_rate=rate,
+            steps=source.steps,
+            batch_size=source.batch_size,
+            evaluate_every=source.evaluate_every,
+            patience=source.patience,
+        )
         trial = Learn(
             architecture=architecture,
             task=source.task,

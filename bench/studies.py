@@ -42,7 +42,9 @@ class Source:
     core_parameters: tuple[int, ...]
     """Sizes of the model, on fresh data."""
     batch_size: int = 16
+    evaluate_every: int = 25
     patience: int = 0
+    """Evaluations without a better development loss before a trial stops; 0 is never."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -175,7 +177,8 @@ QUICK = Study(
             steps=600,
             data_tokens=(4_096, 16_384, 65_536),
             core_parameters=(12_500, 25_000, 50_000),
-            patience=6,
+            evaluate_every=50,
+            patience=3,
         ),
     ),
     decode_contexts=(64, 256, 1024),

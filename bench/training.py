@@ -161,12 +161,21 @@ def training_step(
 
 def clear_gradients(optimiser: torch.optim.Optimizer) -> None:
     """Forget the gradients. The model's own zero_grad would cut those of one vector loose from it, unseen."""
-    optimiser.zero_grad(set_to_none=len(optimiser.param_groups[0]["params"]) > 1)
+    first, *others = optimiser.param_groups[0]["params"]
+    if others:
+        optimiser.zero_grad()
+    else:
+        first.grad.zero_()
 
 
 def update(optimiser: torch.optim.Optimizer, clip_norm: float) -> None:
     """Clip the gradient to a norm and make the optimiser's step."""
-    nn.utils.clip_grad_norm_(optimiser.param_groups[0]["params"], clip_norm)
+    first, *others = optimiser.param_groups[0]["params"]
+    if others:
+        nn.utils.clip_grad_norm_([first, *others], clip_norm)
+    else:  # what torch's function does, without its way through lists, which takes longer than the work
+        norm = torch.linalg.vector_norm(first.grad)
+        first.grad.mul_((clip_norm / (norm + 1e-6)).clamp(max=1.0))
     optimiser.step()
 
 

@@ -47,7 +47,7 @@ def seeded(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-def answer(task: Task, model: SequenceModel, size: int = ITEMS) -> Answer:
+def answer(task: Task, model: SequenceModel, size: int = ITEMS["report"]) -> Answer:
     return Answer(model, task, task.sample(size, seeded(1)))
 
 
@@ -255,5 +255,5 @@ def test_only_right_answers_are_explained(task: Task, monkeypatch: pytest.Monkey
     monkeypatch.setattr("bench.explaining.score_explanations", spy)
     explain(replace(trial(), task=task))
     targets = seen[0].batch.targets[:, -1]
-    assert len(targets) == ITEMS
+    assert len(targets) == ITEMS["report"]
     assert targets.max() < (7 if task is NEEDLE else 1.001)
