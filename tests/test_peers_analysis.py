@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from analysis import peers, peers_words
-from analysis.roofline import attainable
+from analysis import peers
+from analysis.peers.roofline import attainable
+from analysis.peers.words import sentences
 from tests.synthetic import Folder
 from tests.synthetic_peers import (
     CONVOLUTION,
@@ -53,7 +54,7 @@ def test_the_fastest_peer_is_named_and_a_slower_own_model_is_said(exact: dict[st
     fastest = row(exact["fastest"], group="transformer", width=128, length=256)
     assert fastest["peer"] == "nn.TransformerEncoder"
     assert fastest["ratio"][0] == pytest.approx(1.2, rel=1e-5)
-    told = peers_words.sentences(exact)
+    told = sentences(exact)
     assert told[0].startswith("Transformer: ours is faster than every peer in all 4 cells (width 128, 512; n = 256,")
     assert "LSTM: ours is slower than nn.LSTM in all 4 cells" in told[1]
     assert "0.91 [0.91, 0.91] (nn.LSTM" in told[1]

@@ -11,8 +11,8 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from analysis import peers, peers_words
-from analysis.peers_words import INSTALL, LEVEL, SLOWER, places, unequal, verdict
+from analysis import peers
+from analysis.peers.words import INSTALL, LEVEL, SLOWER, places, sentences, unequal, verdict
 from bench.records import Measurement
 from tests.synthetic import Folder
 from tests.synthetic_peers import RATES, ROWS, Planted, add_overhead, add_peers, loaded, peers_trial, row
@@ -28,7 +28,7 @@ def test_who_is_not_told_apart_is_named_even_behind_the_fastest(tmp_path: Path) 
     found = peers.figures(loaded(folder, tmp_path))
     fastest = row(found["fastest"], group="transformer")
     assert (fastest["peer"], fastest["level_with"]) == ("nn.TransformerEncoder", ["GPT-2"])
-    assert "ours is not told apart from GPT-2 in the one cell measured" in peers_words.sentences(found)[0]
+    assert "ours is not told apart from GPT-2 in the one cell measured" in sentences(found)[0]
 
 
 def test_a_peer_that_is_not_installed_is_said_and_never_compared(tmp_path: Path) -> None:

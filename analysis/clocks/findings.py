@@ -66,11 +66,14 @@ def _runs(group: pd.DataFrame) -> str:
 
 
 def sentences(clocks: Clocks, frames: Frames) -> list[str]:
-    """Three sentences: the fastest, the crossings, the growth of memory and generation."""
+    """Three sentences: the fastest, the crossings, the growth of memory and generation; the last without a grid."""
+    generation = _generation(clocks, frames)
+    if clocks.grid.planned.empty:
+        return [f"{generation[:1].upper()}{generation[1:]}."]
     return [
         _fastest(clocks, frames),
         _crossings(clocks, frames),
-        f"{_memory(clocks, frames)}; {_generation(clocks, frames)}.",
+        f"{_memory(clocks, frames)}; {generation}.",
     ]
 
 

@@ -42,6 +42,8 @@ def markdown(clocks: Clocks, frames: Frames, figures: Sequence[str]) -> str:
     parts = [f"# {TITLE}", " ".join(escaped(text) for text in findings.sentences(clocks, frames))]
     parts += [f"![{ALTERNATIVES[name]}]({name})" for name in figures]
     for section in (write(clocks, frames) for write in SECTIONS):
+        if not section.body and clocks.grid.planned.empty:
+            continue  # the study planned no such thing: nothing to miss
         parts += [f"## {section.title}", escaped(section.explanation), section.body or "Not measured."]
     parts += ["## What was measured, and what is missing", "\n".join(f"- {escaped(t)}" for t in notes(clocks, frames))]
     return "\n\n".join(parts) + "\n"
@@ -70,6 +72,8 @@ def _band(row: Mapping[Any, Any]) -> str:
 
 def missing(clocks: Clocks) -> list[str]:
     """One line per kind of planned trial that gave nothing, and per kind of trial set aside."""
+    if clocks.grid.planned.empty:
+        return _absent(clocks.run, "decode", clocks)
     return [*_absent(clocks.run, "clock", clocks), *_absent(clocks.run, "decode", clocks)]
 
 

@@ -10,10 +10,10 @@ from typing import Any
 
 import pandas as pd
 
-from analysis import peers_words as words
 from analysis.page import escaped
-from analysis.peers_compared import OURS, PASSES_OVER_ACTIVATIONS, PASSES_OVER_PARAMETERS, Row
-from analysis.peers_words import span
+from analysis.peers import words
+from analysis.peers.compared import OURS, PASSES_OVER_ACTIVATIONS, PASSES_OVER_PARAMETERS, Row
+from analysis.peers.words import span
 
 FIGURES = {
     "peers.svg": "Ours over each peer: ratio of tokens per second, with its interval",

@@ -9,11 +9,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-from analysis import peers_figure, peers_page, peers_words, roofline
 from analysis.load import Run
-from analysis.peers_compared import compare
-from analysis.peers_goals import judge
-from analysis.peers_measured import ROW, clock, measure
+from analysis.peers import figure, page, roofline, words
+from analysis.peers.compared import compare
+from analysis.peers.goals import judge
+from analysis.peers.measured import ROW, clock, measure
 from bench.records import write_atomically
 
 PAGE, FIGURES, FOLDER = "peers.md", "peers.json", "figures"
@@ -35,15 +35,15 @@ def write(run: Run, folder: Path) -> list[str]:
     found = figures(run)
     if not found:
         return []
-    drawn = [peers_figure.draw(found, folder / FOLDER), roofline.draw(found, folder / FOLDER)]
+    drawn = [figure.draw(found, folder / FOLDER), roofline.draw(found, folder / FOLDER)]
     names = [name for name in drawn if name]
     folder.mkdir(parents=True, exist_ok=True)
     write_atomically(folder / FIGURES, json.dumps(found, indent=1, sort_keys=True, allow_nan=False) + "\n")
-    write_atomically(folder / PAGE, peers_page.markdown(found, names))
+    write_atomically(folder / PAGE, page.markdown(found, names))
     return [PAGE, FIGURES, *(f"{FOLDER}/{name}" for name in names)]
 
 
 def summary(run: Run) -> list[str]:
     """At most SUMMARY_LINES lines for the terminal."""
     found = figures(run)
-    return peers_words.summary(found, f"Tables and figures: {PAGE}", SUMMARY_LINES) if found else []
+    return words.summary(found, f"Tables and figures: {PAGE}", SUMMARY_LINES) if found else []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from analysis.peers_compared import Estimate, Row
+from analysis.peers.compared import Estimate, Row
 from analysis.wording import printable
 
 NAMES = {"transformer": "Transformer", "lstm": "LSTM", "cnn": "CNN"}

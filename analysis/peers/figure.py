@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from analysis import drawing
-from analysis import peers_words as words
-from analysis.peers_compared import Row
+from analysis.peers import words
+from analysis.peers.compared import Row
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

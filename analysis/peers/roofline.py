@@ -1,6 +1,6 @@
 """The roofline of the measured machine (Williams, Waterman and Patterson 2009) and every contender's share of it.
 
-The contenders' intensity is a bound from below on traffic (see `peers_compared.least_bytes`), so all of them stand far
+The contenders' intensity is a bound from below on traffic (see `compared.least_bytes`), so all of them stand far
 right of the ridge, close together. What tells them apart is how far below the roof they stand: the panels beside it.
 """
 
@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from analysis import drawing
-from analysis import peers_words as words
-from analysis.peers_compared import OURS, Row
-from analysis.peers_figure import GREY, offset, size, width_handles
+from analysis.peers import words
+from analysis.peers.compared import OURS, Row
+from analysis.peers.figure import GREY, offset, size, width_handles
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

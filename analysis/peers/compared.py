@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis.peers_measured import Measured
+from analysis.peers.measured import Measured
 from analysis.stats import t_interval
 
 OURS = "ours"

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from analysis.peers_compared import Estimate, Row
+from analysis.peers.compared import Estimate, Row
 
 FASTEST = "the fastest peer"
 WIDEST = 512
