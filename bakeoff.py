@@ -20,12 +20,13 @@ UNTOUCHED = click.core.ParameterSource.DEFAULT
 
 EXAMPLES = """\b
 Examples:
-  bakeoff table                              measure the table on this machine (about 10 minutes)
+  bakeoff table                              measure the table on this machine (about 7 minutes)
   bakeoff table --published                  print the table that the maintainers measured
   bakeoff table --architecture pkg.mod:Mine  your own layer as a further column
   bakeoff table --only long-range            run one row only; finished trials are kept
   bakeoff run smoke                          every kind of trial once, in a minute
   bakeoff run full --seeds 10 --workers 8    hours; ctrl-C and the same command resumes
+  bakeoff run clock                          speed and memory against length, at three sizes
   bakeoff report quick                       rebuild table and files from the records; needs no torch
   bakeoff show 3f9c                          one trial: what it was, what it measured
 """

@@ -76,7 +76,7 @@ class PeerGrid:
     depth: int = 4
     tokens: int = 1024
     samples: int = 3
-    replicates: int = 5
+    replicates: int = 3
     """Processes, each with its own memory layout: worth more to an interval than samples."""
     precision: str = "fp32"
     overhead_cells: tuple[Cell, ...] = ()
@@ -154,7 +154,7 @@ SMOKE = Study(
 
 QUICK = Study(
     name="quick",
-    purpose="the table in about ten minutes on two quiet cores: 25k core parameters, lengths to 128, three seeds",
+    purpose="the table in about seven minutes on two quiet cores: 25k core parameters, lengths to 128, three seeds",
     cells=(
         Cell(task=Needle(length=32), steps=400, explain=True, development=True),
         Cell(task=Induction(length=32), steps=500, explain=True, development=True),
@@ -205,7 +205,7 @@ OVERHEAD_CELLS = (Cell(task=Needle(length=32), steps=100), Cell(task=Markov(leng
 
 PEERS = Study(
     name="peers",
-    purpose="our layers beside other libraries' at equal parameters, our harness beside a bare loop; a quarter hour",
+    purpose="our layers beside other libraries' at equal parameters, our harness beside a bare loop; twelve minutes",
     cells=(),
     sources=(),
     clock_lengths=(),
