@@ -250,8 +250,10 @@ def needs_torch() -> None:
 
 
 def command_line() -> str:
-    """The command as it was typed, for the record."""
-    return " ".join(["bakeoff", *sys.argv[1:]])
+    """The command as it was typed, for the record, but for where the reports lie: a path is nobody's business."""
+    words = iter(sys.argv[1:])
+    kept = [word for word in words if not word.startswith("--reports") or (word == "--reports" and not next(words, ""))]
+    return " ".join(["bakeoff", *kept])
 
 
 @contextlib.contextmanager

@@ -92,12 +92,12 @@ def step_time(context: Context, name: str) -> list[Measure]:
 
 
 def decoding(context: Context, name: str) -> list[Measure]:
-    """Milliseconds per generated token and bytes of state per token read, after the longest context."""
+    """Milliseconds per generated token and bytes of the state, after the longest context."""
     clocks = generation.select(context.run, [name])
     if clocks.planned.empty:
         return []
     n = int(clocks.planned["context"].max())
-    labels = f"decode ms/token, n={n}", f"state bytes/token, n={n}"
+    labels = f"decode ms/token, n={n}", f"state, n={n}"
     here = clocks.trials["context"] == n
     held = generation.state_bytes(context.run, clocks, name)
     if not here.any():
@@ -106,8 +106,7 @@ def decoding(context: Context, name: str) -> list[Measure]:
     found = [Measure(labels[0], f"{latency:.3g}", (("milliseconds", latency),))]
     if n not in held.index:
         return [*found, Measure(labels[1])]
-    numbers = (("bytes", float(held[n])), ("per token", float(held[n]) / n))
-    return [*found, Measure(labels[1], f"{held[n] / n:,.3g}", numbers)]
+    return [*found, Measure(labels[1], f"{held[n] / 1000:,.3g} kB", (("bytes", float(held[n])),))]
 
 
 def _series(context: Context, name: str, metric: str, subject: str = "") -> pd.Series:

@@ -7,8 +7,7 @@ inside which a difference means nothing.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -18,6 +17,7 @@ from torch.nn import functional as F
 
 from bench import timing
 from bench.memory import peak_bytes
+from bench.precision import PRECISIONS, at_precision, in_precision, intra_op_threads
 from bench.reach import saved_bytes
 from bench.records import Measurement
 from bench.tasks.task import Batch, Task
@@ -28,7 +28,6 @@ from models.budget import solve
 from models.cost import train_step_flops
 
 AA = "A/A"
-PRECISIONS = ("fp32", "bf16")
 WARM_UP_CALLS = 3
 LONG = 1 << 22
 """Tokens of a batch times length, above which one untimed call has to do on the CPU: it costs as much as a sample."""
@@ -46,7 +45,7 @@ def clock(trial: Clock, watch: timing.Stopwatch | None = None) -> list[Measureme
     # (Mytkowicz et al. 2009). In an order of its own, each process makes it noise, which the interval covers.
     dice.shuffle(contenders)
     rows = []
-    with _intra_op_threads(trial.threads):
+    with intra_op_threads(trial.threads):
         work = {name: Workload.of(architecture, trial, seed) for name, architecture, seed in contenders}
         for name, architecture, _ in contenders:
             rows += _counted(name, architecture, trial)
@@ -73,16 +72,6 @@ def _check(trial: Clock) -> None:
         raise ValueError(f"precision must be one of {', '.join(PRECISIONS)}, got {trial.precision!r}")
     if trial.threads < 1:
         raise ValueError(f"threads must be at least 1, got {trial.threads}")
-
-
-@contextmanager
-def _intra_op_threads(count: int) -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _batch_size(trial: Clock) -> int:
@@ -132,11 +121,6 @@ class EveryPosition(Task):
             return F.cross_entropy(logits.flatten(0, 1), batch.targets.flatten())
 
 
-def at_precision(precision: str, device: torch.device) -> AbstractContextManager[object]:
-    """Autocast to bfloat16 for "bf16"; nothing for "fp32"."""
-    return torch.autocast(device.type, torch.bfloat16) if precision == "bf16" else nullcontext()
-
-
 @dataclass(frozen=True)
 class Workload:
     """One model on one fixed batch, drawn once: data generation is no part of a call."""
@@ -153,9 +137,7 @@ class Workload:
         task = EveryPosition(length=trial.length, precision=trial.precision)
         batch = task.sample(_batch_size(trial), torch.Generator().manual_seed(seed)).to(trial.device)
         model = architecture.build(task.interface, seed=seed).to(trial.device)
-        if trial.precision == "bf16":
-            autocast = torch.autocast(batch.inputs.device.type, torch.bfloat16)
-            model.forward = autocast(model.forward)  # type: ignore[method-assign]
+        in_precision(model, trial.precision, batch.inputs.device)
         return cls(model, task, batch, make_optimiser(model, Recipe()), Recipe().clip_norm)
 
     def call(self, name: str) -> Callable[[], object]:

@@ -16,6 +16,7 @@ from bench.explaining import explain
 from bench.machine import describe
 from bench.overhead import overhead
 from bench.peers import peers
+from bench.precision import full_single_precision
 from bench.reach import gradient_reach, half_length, saved_bytes
 from bench.records import Measurement, Record
 from bench.tracing import shortest_paths, trace
@@ -50,9 +51,13 @@ def perform(trial: Trial) -> Record:
 
 
 def _attempt(trial: Trial) -> Outcome:
+    if trial.device.startswith("cuda"):
+        full_single_precision()
     try:
         return EXPERIMENTS[type(trial)](trial)
     except (MemoryError, torch.OutOfMemoryError) as error:
+        if trial.device.startswith("cuda"):
+            torch.cuda.empty_cache()  # the process lives on, and the device may have another one waiting
         return "out of memory", _one_line(error), []
     except RuntimeError as error:
         # The CPU allocator reports exhaustion as a plain RuntimeError.

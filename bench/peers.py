@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import copy
 import random
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -21,6 +20,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from bench.contenders import CONTENDERS, build, group_of, natural_size, ours
 from bench.contenders_libraries import Shape, trained_parameters
+from bench.precision import in_precision, intra_op_threads
 from bench.records import Measurement
 from bench.tasks.task import Batch, Task
 from bench.timing import Stopwatch, interleave, stopwatch
@@ -54,7 +54,7 @@ def peers(trial: Peers, watch: Stopwatch | None = None) -> list[Measurement]:
 
     `watch` replaces the device's own stopwatch. Raises ValueError for a width that does not suit a contender.
     """
-    with _one_thread():
+    with intra_op_threads(1):
         # the order in which they are built decides where they lie in memory, so it is drawn as well
         dice = random.Random(f"{trial.replicate}/{trial.width}/{trial.length}")
         rows, calls = _contenders(trial, dice.sample(list(CONTENDERS), len(CONTENDERS)))
@@ -87,14 +87,19 @@ def _contenders(trial: Peers, subjects: list[str]) -> tuple[list[Measurement], d
         flops = _closed_flops(subject, shape, size) if is_ours else counted_flops(module, shape, size)
         if flops:
             rows.append(Measurement("flops_per_call", float(3 * flops), subject))
-        in_precision(module.to(trial.device), trial)
-        batch = _fixed_batch(module, shape, size, trial.device)
+        # the step has a copy of its own: an optimiser may lay parameters and gradients out as suits it
+        another = _ready(copy.deepcopy(module), trial) if is_ours else module
+        batch = _fixed_batch(_ready(module, trial), shape, size, trial.device)
         if is_ours:
             rows.append(Measurement("flops_per_step", float(3 * flops), subject))
-            # a copy of its own: an optimiser may lay parameters and gradients out as suits it
-            calls[subject, STEP] = _training_step(copy.deepcopy(module), batch)
+            calls[subject, STEP] = _training_step(another, batch)
         calls[subject, FORWARD_BACKWARD] = _forward_backward(module, batch)
     return rows, calls
+
+
+def _ready(module: nn.Module, trial: Peers) -> nn.Module:
+    """The module on the trial's device and in its precision."""
+    return in_precision(module.to(trial.device), trial.precision, torch.device(trial.device))
 
 
 def _closed_flops(subject: str, shape: Shape, batch: int) -> int:
@@ -173,13 +178,6 @@ def _probes(trial: Peers) -> dict[str, Probe]:
     }
 
 
-def in_precision(module: nn.Module, trial: Peers) -> nn.Module:
-    """The module, whose forward pass runs in the trial's precision."""
-    if trial.precision == "bf16":
-        module.forward = torch.autocast(torch.device(trial.device).type, torch.bfloat16)(module.forward)  # type: ignore[method-assign]
-    return module
-
-
 def probe_rows(device: str) -> int:
     """Rows and columns of the probing matrices on a device."""
     return CUDA_PROBE if device.startswith("cuda") else PROBE
@@ -189,13 +187,3 @@ def product_by_convolution(x: Tensor, weight: Tensor) -> Tensor:
     """x (P, D) times weight (C, D) transposed -> (P, C): the one-tap convolution of models.dense, on every machine."""
     rows = x.view(-1, 1, POSITIONS, x.shape[-1]).permute(0, 3, 1, 2)
     return F.conv2d(rows, weight[:, :, None, None]).permute(0, 2, 3, 1).reshape(len(x), -1)
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

@@ -15,7 +15,7 @@ from typing import Any
 
 from bench.regimes import seconds_near, step_cap
 from bench.selection import Choice, Results, choose_best, choose_rates
-from bench.studies import Cell, Source, Study
+from bench.study import Cell, Source, Study
 from bench.timed_planning import CLOCK_GRID, GENERATION, PEERS, clock_grid, decodes, peers, speed_clocks
 from bench.trial import (
     CORE_PARAMETERS,

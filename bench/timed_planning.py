@@ -6,13 +6,15 @@ import os
 from collections.abc import Iterator
 from dataclasses import replace
 
-from bench.studies import ClockGrid, Study
+from bench.study import ClockGrid, Study
 from bench.trial import Clock, Decode, Overhead, Peers, Recipe, Trial
 from models import ARCHITECTURES, BACKENDS
 from models.architecture import Architecture
 
 GENERATION, CLOCK_GRID, PEERS = "generation latency", "clock grid", "peers"
 Contenders = tuple[Architecture, ...]
+UNFUSED = tuple(backend for backend in BACKENDS.values() if getattr(backend, "dense", "") != "blas")
+"""The kernels that differ on every device: how a CPU multiplies makes no difference elsewhere."""
 
 
 def speed_clocks(study: Study, architectures: Contenders, device: str) -> Iterator[Clock]:
@@ -55,11 +57,17 @@ def clock_grid(study: Study, architectures: Contenders, device: str) -> Iterator
             for precision in grid.precisions:
                 for length in grid.lengths:
                     yield from _pair(grid, architectures, size, length, replicate, device, precision)
-        cores = os.cpu_count() or 1
+        cores = usable_cores()
         if cores > 1 and device == "cpu":
             for length in grid.thread_lengths:
                 size = grid.backend_size or grid.core_parameters[0]
                 yield from _pair(grid, ours, size, length, replicate, device, "fp32", threads=cores)
+
+
+def usable_cores() -> int:
+    """Cores that this process may run on, which in a container can be fewer than the machine has."""
+    usable = getattr(os, "sched_getaffinity", None)
+    return len(usable(0)) if usable else os.cpu_count() or 1
 
 
 def _pair(
@@ -74,7 +82,7 @@ def _pair(
 ) -> Iterator[Clock]:
     """One length with the grid's tokens and with one sequence; once where that is the same."""
     if size == grid.backend_size and threads == 1 and length <= grid.backend_longest:
-        architectures = (*architectures, *BACKENDS.values())
+        architectures = (*architectures, *(BACKENDS.values() if device == "cpu" else UNFUSED))
     for tokens in dict.fromkeys((max(grid.tokens, length), length)):
         yield Clock(
             architectures=tuple(replace(a, core_parameters=size) for a in architectures),

@@ -128,7 +128,7 @@ def make_optimiser(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
     On the CPU all parameters become views of one vector, and their gradients too: a small model has dozens of tensors,
     and one call for each of them took a tenth of a training step. Make one optimiser a model, when it is on its device.
     """
-    parameters = list(model.parameters())
+    parameters = [p for p in model.parameters() if p.requires_grad]
     if all(p.device.type == "cpu" and p.dtype == torch.float32 for p in parameters):
         parameters = [_as_one_vector(parameters)]
     betas = (recipe.beta1, recipe.beta2)

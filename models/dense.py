@@ -2,7 +2,9 @@
 
 torch multiplies single-precision matrices with a BLAS; the usual one runs AVX-512 machines of other makers with
 half-width vectors, at half their rate. oneDNN, which torch uses for convolutions and for nn.LSTM, does not: and a dense
-layer is a convolution of one tap. Without this the LSTM alone would run at the machine's full rate.
+layer is a convolution of one tap. Without this the LSTM alone would run at the machine's full rate. Measured on an AMD
+EPYC, 1.7 to 2 times as fast from a width of 128; where the BLAS is as good, the detour costs a little. The clocks name
+both ways as kernels.
 """
 
 from __future__ import annotations

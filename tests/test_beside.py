@@ -133,12 +133,12 @@ def test_generation_is_told_after_the_longest_context(tmp_path: Path) -> None:
         without=["mine:Net"],
     )
     verdicts = judged(folder, tmp_path)
-    latency, held = (beside(verdicts, f"{label}, n=1024") for label in ("decode ms/token", "state bytes/token"))
+    latency, held = (beside(verdicts, f"{label}, n=1024") for label in ("decode ms/token", "state"))
     assert (latency["text"], latency["numbers"]) == ("4", {"milliseconds": pytest.approx(4)})
-    assert (held["text"], held["numbers"]) == ("514", {"bytes": 512 * 1024 + 2048, "per token": 514})
+    assert (held["text"], held["numbers"]) == ("526 kB", {"bytes": 512 * 1024 + 2048})
     assert beside(verdicts, "decode ms/token", "LSTM")["text"] == "1"
-    assert beside(verdicts, "state bytes/token", "LSTM")["text"] == "0.625"
-    for label in ("decode ms/token", "state bytes/token"):
+    assert beside(verdicts, "state", "LSTM")["text"] == "0.64 kB"
+    for label in ("decode ms/token", "state"):
         assert beside(verdicts, label, "mine:Net")["text"] == "not measured"
 
 

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from bench.planning import Plan, Planned
-from bench.studies import CLOCK, FULL, GPU, PEERS, QUICK, SMOKE, STUDIES, ClockGrid, Study
+from bench.studies import CLOCK, FULL, GPU, PEERS, QUICK, SMOKE, STUDIES
+from bench.study import ClockGrid, Study
 from bench.trial import PASSES, Clock, Decode, Overhead, Peers, Timed, Trial
 from models import ARCHITECTURES, BACKENDS, find
 from models.architecture import Interface
@@ -25,7 +26,7 @@ CORES = 8
 @pytest.fixture(autouse=True)
 def cores(monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine of eight cores, wherever the tests run."""
-    monkeypatch.setattr("os.cpu_count", lambda: CORES)
+    monkeypatch.setattr("bench.timed_planning.usable_cores", lambda: CORES)
 
 
 def first_stage(study: Study, device: str = "cpu", **options: Any) -> list[Planned]:
@@ -198,11 +199,11 @@ def test_without_a_backend_size_no_other_kernels_and_all_cores_at_the_first_size
 
 
 @GRIDS
-@pytest.mark.parametrize(("device", "count"), [("cuda", CORES), ("cuda:1", CORES), ("cpu", 1), ("cpu", None)])
+@pytest.mark.parametrize(("device", "count"), [("cuda", CORES), ("cuda:1", CORES), ("cpu", 1)])
 def test_all_cores_are_tried_only_where_there_are_several_and_they_do_the_work(
-    study: Study, device: str, count: int | None, monkeypatch: pytest.MonkeyPatch
+    study: Study, device: str, count: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("os.cpu_count", lambda: count)
+    monkeypatch.setattr("bench.timed_planning.usable_cores", lambda: count)
     assert {c.threads for c in of_row("clock grid", study, device)} == {1}
 
 

@@ -27,7 +27,7 @@ def figures(run: Run) -> dict[str, Any]:
     found = compare(measure(run))
     where = {key: str(run.machine[key]) for key in ("processor", "accelerator", "torch") if run.machine.get(key)}
     about = {"study": str(run.plan["study"]), "device": str(run.plan["device"]), "clock": clock(run)}
-    return {**about, "machine_facts": where, **found, "goals": judge(found)}
+    return {**about, "machine_facts": where, **found, "goals": judge(found, about["device"])}
 
 
 def write(run: Run, folder: Path) -> list[str]:

@@ -19,7 +19,8 @@ PASSES_OVER_PARAMETERS = 3
 """Read by forward, read by backward, and their gradients written."""
 PASSES_OVER_ACTIVATIONS = 4
 """Input read, output written, the output's gradient read, the input's gradient written."""
-BYTES = 4
+BYTES = {"fp32": 4, "bf16": 2}
+"""Of a number that moves; parameters of a bf16 trial are cast from single precision, which the bound leaves out."""
 DIGITS = 6
 
 Estimate = list[float | None]
@@ -29,8 +30,9 @@ Row = dict[str, Any]
 
 def compare(measured: Measured) -> dict[str, Any]:
     """Every figure of the page: contenders, the fastest peers, training steps, the machine, overhead."""
-    contenders = _contenders(measured.contenders)
+    contenders = _contenders(measured.contenders, BYTES.get(measured.precision, 4))
     return {
+        "precision": measured.precision,
         "contenders": contenders,
         "fastest": _fastest(contenders),
         "steps": _steps(measured.contenders),
@@ -55,20 +57,20 @@ def rounded(value: float) -> float | None:
     return float(f"{value:.{DIGITS}g}") if np.isfinite(value) else None
 
 
-def least_bytes(core_parameters: pd.Series, tokens: pd.Series, width: pd.Series) -> pd.Series:
-    """Bytes that forward and backward must move at least, in single precision, were everything else kept in cache."""
+def least_bytes(core_parameters: pd.Series, tokens: pd.Series, width: pd.Series, number: int = 4) -> pd.Series:
+    """Bytes that forward and backward must move at least, `number` bytes each, were everything else kept in cache."""
     activations = PASSES_OVER_ACTIVATIONS * tokens * width
-    return BYTES * (PASSES_OVER_PARAMETERS * core_parameters + activations)
+    return number * (PASSES_OVER_PARAMETERS * core_parameters + activations)
 
 
-def _contenders(frame: pd.DataFrame) -> list[Row]:
+def _contenders(frame: pd.DataFrame, number: int) -> list[Row]:
     """One row per cell and installed contender, ours first, then the peers by name."""
     rows = []
     own = frame[frame["who"] == OURS].set_index(["trial", "group"])
     present = frame[frame["installed"]].join(own[["rate", "core_parameters"]].add_prefix("own_"), on=["trial", "group"])
     for _, held in present.groupby(["group", "width", "length", "who"], sort=True):
         who = str(held["who"].iloc[0])
-        traffic = least_bytes(held["core_parameters"], held["tokens"], held["width"])
+        traffic = least_bytes(held["core_parameters"], held["tokens"], held["width"], number)
         rows.append(
             {
                 **_cell(held),

@@ -36,6 +36,8 @@ class Measured:
     """Per trial: architecture, family, task, length, ratio (harness over bare loop)."""
     notes: tuple[str, ...]
     """What was planned and is not in the frames."""
+    precision: str = "fp32"
+    """Of the contenders and of the machine's rate: one in a study."""
 
 
 def measure(run: Run) -> Measured:
@@ -52,7 +54,8 @@ def measure(run: Run) -> Measured:
         notes.append(f"{len(ok) - len(here)} trials of another machine set aside")
     if uneven:
         notes.append(f"{uneven} overhead trials set aside: harness and bare loop did not do the same number of steps")
-    return Measured(contenders, limits, overhead, tuple(notes))
+    precisions = sorted(set(planned["precision"]) - {""})
+    return Measured(contenders, limits, overhead, tuple(notes), ", ".join(precisions) or "fp32")
 
 
 def clock(run: Run) -> str:

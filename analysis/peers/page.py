@@ -28,12 +28,12 @@ READING = (
 SHARES = (
     "Operations are counted, not measured: in closed form for ours, by torch's counter for peers, and forward and "
     "backward together as three times forward. Both peaks were measured in "
-    "the same trial, on 1024 x 1024 matrices. The torch.mm peak is the usual one; the best kernel (the same products "
+    "the same trial and precision, on matrices large enough to reach them. The torch.mm peak is the usual one; the best kernel (the same products "
     "as a convolution of one tap) is the stricter one. A share above 1 of the usual peak means faster kernels, not "
     "fewer operations."
 )
 TRAFFIC = (
-    f"Intensity is a bound: operations over the bytes that must move at least, 4 x ({PASSES_OVER_PARAMETERS} x core "
+    f"Intensity is a bound: operations over the bytes that must move at least, 4 (bf16: 2) x ({PASSES_OVER_PARAMETERS} x core "
     f"parameters + {PASSES_OVER_ACTIVATIONS} x tokens x width), as if all between the first input and the last output "
     "stayed in the cache. True traffic is higher, so a contender stands at or left of its mark; below the roof it is "
     "held back by its kernels or by traffic that the bound leaves out, which the figure cannot tell apart."
@@ -64,7 +64,8 @@ def markdown(figures: Mapping[str, Any], drawn: Sequence[str]) -> str:
 def _where(figures: Mapping[str, Any]) -> str:
     machine = figures["machine_facts"]
     known = (f"{key} {machine[key]}" for key in ("processor", "accelerator", "torch") if machine.get(key))
-    return f"Study {figures['study']}, device {figures['device']}; {', '.join(known) or 'machine not recorded'}."
+    what = f"Study {figures['study']}, device {figures['device']}, {figures['precision']}"
+    return f"{what}; {', '.join(known) or 'machine not recorded'}."
 
 
 def _bullets(lines: Iterable[str]) -> str:
