@@ -27,16 +27,17 @@ READING = (
 )
 SHARES = (
     "Operations are counted, not measured: in closed form for ours, by torch's counter for peers, and forward and "
-    "backward together as three times forward. Both peaks were measured in "
-    "the same trial and precision, on matrices large enough to reach them. The torch.mm peak is the usual one; the best kernel (the same products "
-    "as a convolution of one tap) is the stricter one. A share above 1 of the usual peak means faster kernels, not "
+    "backward together as three times forward. Both peaks were measured in the same trial and precision, on matrices "
+    "large enough to reach them. The torch.mm peak is the usual one; the best kernel (the same products as a "
+    "convolution of one tap) is the stricter one. A share above 1 of the usual peak means faster kernels, not "
     "fewer operations."
 )
 TRAFFIC = (
-    f"Intensity is a bound: operations over the bytes that must move at least, 4 (bf16: 2) x ({PASSES_OVER_PARAMETERS} x core "
-    f"parameters + {PASSES_OVER_ACTIVATIONS} x tokens x width), as if all between the first input and the last output "
-    "stayed in the cache. True traffic is higher, so a contender stands at or left of its mark; below the roof it is "
-    "held back by its kernels or by traffic that the bound leaves out, which the figure cannot tell apart."
+    "Intensity is a bound: operations over the bytes that must move at least, 4 (bf16: 2) x "
+    f"({PASSES_OVER_PARAMETERS} x core parameters + {PASSES_OVER_ACTIVATIONS} x tokens x width), as if all between the "
+    "first input and the last output stayed in the cache. True traffic is higher, so a contender stands at or left of "
+    "its mark; below the roof it is held back by its kernels or by traffic that the bound leaves out, which the figure "
+    "cannot tell apart."
 )
 UNITS = {"copy": (1e9, "GB/s")}
 OPERATIONS = (1e9, "GFLOP/s")
