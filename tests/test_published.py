@@ -9,12 +9,14 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from analysis import clocks, peers
 from analysis.load import load
 from analysis.page import markdown
 from analysis.table import render
 from analysis.verdicts import judge
 
 ROOT = Path(__file__).resolve().parent.parent
+MACHINE = ROOT / "reports" / "published" / "amd-epyc-2-cores"
 PUBLISHED = sorted(path.parent for path in (ROOT / "reports" / "published").glob("*/*/verdicts.json"))
 
 
@@ -26,9 +28,19 @@ def test_published_verdicts_follow_from_published_records(folder: Path) -> None:
     assert len([c for c in verdicts["cells"] if c["variant"] == "best"]) == 15
 
 
+@pytest.mark.parametrize(("study", "page"), [("clock", "speed.md"), ("peers", "peers.md")])
+def test_published_pages_follow_from_published_records(study: str, page: str, tmp_path: Path) -> None:
+    folder = MACHINE / study
+    run = load(folder)
+    pages = {"clock": clocks, "peers": peers}
+    assert page in pages[study].write(run, tmp_path)
+    assert (tmp_path / page).read_text() == (folder / page).read_text()
+    assert run.plan["command"] == f"bakeoff run {study}", "no path of the machine"
+
+
 def test_the_readme_shows_the_published_table() -> None:
     out = io.StringIO()
-    verdicts = json.loads((ROOT / "reports/published/amd-epyc-2-cores/quick/verdicts.json").read_text())
+    verdicts = json.loads((MACHINE / "quick" / "verdicts.json").read_text())
     render(verdicts, Console(file=out, width=80, force_terminal=False))
     lines = [line.rstrip() for line in out.getvalue().splitlines()]
     table = lines[: next(n for n, line in enumerate(lines) if line.startswith("claimed ->")) + 1]
