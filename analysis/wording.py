@@ -74,7 +74,8 @@ def cell_lines(cells: Cells, row: str, title: str) -> list[tuple[str, str]]:
     """The lines of one place in the table with their styles: the best variant, then the plain one."""
     best, plain = (cells[row, title, variant] for variant in VARIANTS)
     lines = [(_words(best), ""), (_figure(best), ""), (_verdict(best), STYLES.get(best["verdict"], ""))]
-    if plain["architecture"] == best["architecture"]:
+    # One variant can be both and still differ here: plain is judged beside plain ones, best beside best ones.
+    if all(plain[key] == best[key] for key in ("architecture", "verdict")) and _figure(plain) == _figure(best):
         lines.append(("plain: the same", "dim"))
     else:
         sign = f"{SIGNS[plain['verdict']]} " if plain["verdict"] in SIGNS else ""

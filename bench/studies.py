@@ -91,7 +91,7 @@ QUICK = Study(
 
 CLOCK = Study(
     name="clock",
-    purpose="speed and memory alone, half an hour: lengths to 4096, three sizes, kernels, threads, generation",
+    purpose="speed and memory alone, a quarter of an hour: lengths to 4096, three sizes, kernels, threads, generation",
     cells=(),
     sources=(),
     clock_lengths=(64, 256, 1024),
@@ -109,7 +109,7 @@ OVERHEAD_CELLS = (Cell(task=Needle(length=32), steps=100), Cell(task=Markov(leng
 
 PEERS = Study(
     name="peers",
-    purpose="our layers beside other libraries' at equal parameters, our harness beside a bare loop; twelve minutes",
+    purpose="our layers beside other libraries' at equal parameters, our harness beside a bare loop; ten minutes",
     cells=(),
     sources=(),
     clock_lengths=(),
