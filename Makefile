@@ -68,7 +68,8 @@ asv-smoke: $(STAMP)
 	  "$$asv" run -E existing --quick --dry-run --show-stderr $(ASV_LAUNCH) $(ARGS)
 
 # make bench-save, change something, make bench-compare: fails if the fastest of the rounds of any call is slower by
-# more than BENCH_FAIL allows. The minimum, since a neighbour's work can only add to a time.
+# more than BENCH_FAIL allows, in three processes of three. The minimum, since a neighbour's work can only add to a
+# time; three, since where a process's memory happens to lie can cost a call a fifth, for as long as the process lives.
 bench: $(STAMP)
 	$(BENCH) $(ARGS)
 
@@ -76,7 +77,10 @@ bench-save: $(STAMP)
 	$(BENCH) --benchmark-save=base --benchmark-save-data $(ARGS)
 
 bench-compare: $(STAMP)
-	$(BENCH) --benchmark-compare$(if $(BENCH_BASE),=$(BENCH_BASE)) --benchmark-compare-fail=$(BENCH_FAIL) $(ARGS)
+	@for attempt in 1 2 3; do \
+	  $(BENCH) --benchmark-compare$(if $(BENCH_BASE),=$(BENCH_BASE)) --benchmark-compare-fail=$(BENCH_FAIL) $(ARGS) && exit 0; \
+	  echo "bench-compare: slower in $$attempt of 3 processes"; \
+	done; exit 1
 
 clean:
 	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache

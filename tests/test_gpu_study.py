@@ -57,7 +57,7 @@ def test_its_shape_is_the_real_one() -> None:
 
 def test_a_slice_says_what_was_not_run_and_the_next_one_finishes(tmp_path: Path) -> None:
     Run(Plan(study=replace(TINY, minutes=1e-9)), tmp_path, Silent()).execute()
-    words = {cell["word"] for cell in report.write(tmp_path).verdicts["cells"]}
+    words = {cell["verdict"] for cell in report.write(tmp_path).verdicts["cells"]}
     assert words == {"not run"}
     Run(Plan(study=TINY), tmp_path, Silent()).execute()
     records = list(read(tmp_path))
@@ -67,8 +67,10 @@ def test_a_slice_says_what_was_not_run_and_the_next_one_finishes(tmp_path: Path)
     written = report.write(tmp_path)
     assert {"speed.md", "peers.md", "table.md"} <= set(written.files)
     assert "bf16" in (tmp_path / "peers.md").read_text()
-    speed = {c["variant"]: c for c in written.verdicts["cells"] if c["row"] == "Training speed" and c["column"] == "LSTM"}
-    assert speed["plain"]["word"] != "not run"
+    speed = {
+        c["variant"]: c for c in written.verdicts["cells"] if c["row"] == "Training speed" and c["column"] == "LSTM"
+    }
+    assert speed["plain"]["verdict"] != "not run"
 
 
 def test_without_the_option_it_is_refused() -> None:
