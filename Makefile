@@ -15,9 +15,9 @@ PY := $(VENV)/bin/python
 STAMP := $(VENV)/.stamp
 # On a machine with CUDA: make asv-smoke ASV_LAUNCH='--launch-method spawn'
 ASV_LAUNCH ?= --launch-method forkserver
-# What is compared with; empty is the run saved last.
+# A saved file to compare with; empty is the run saved last.
 BENCH_BASE ?=
-BENCH_FAIL ?= min:15%
+BENCH_FACTOR ?= 1.15
 # What bench.machine gives to worker processes.
 WORKER_ENVIRONMENT = $$($(PY) -c 'from bench.machine import WORKER_ENVIRONMENT as e; print(*map("=".join, e.items()))')
 BENCH = env $(WORKER_ENVIRONMENT) $(PY) -m pytest tests/test_speed.py --benchmark-enable --benchmark-only \
@@ -67,9 +67,9 @@ asv-smoke: $(STAMP)
 	  "$$asv" machine --yes >"$$home/log" 2>&1 && \
 	  "$$asv" run -E existing --quick --dry-run --show-stderr $(ASV_LAUNCH) $(ARGS)
 
-# make bench-save, change something, make bench-compare: fails if the fastest of the rounds of any call is slower by
-# more than BENCH_FAIL allows, in three processes of three. The minimum, since a neighbour's work can only add to a
-# time; three, since where a process's memory happens to lie can cost a call a fifth, for as long as the process lives.
+# make bench-save, change something, make bench-compare: fails if the fastest round of some call is slower than the
+# base's by more than BENCH_FACTOR, the machine's own drift taken out, in three processes of three. The minimum, since a
+# neighbour's work can only add to a time.
 bench: $(STAMP)
 	$(BENCH) $(ARGS)
 
@@ -77,9 +77,12 @@ bench-save: $(STAMP)
 	$(BENCH) --benchmark-save=base --benchmark-save-data $(ARGS)
 
 bench-compare: $(STAMP)
-	@for attempt in 1 2 3; do \
-	  $(BENCH) --benchmark-compare$(if $(BENCH_BASE),=$(BENCH_BASE)) --benchmark-compare-fail=$(BENCH_FAIL) $(ARGS) && exit 0; \
-	  echo "bench-compare: slower in $$attempt of 3 processes"; \
+	@base="$(BENCH_BASE)"; base="$${base:-$$(ls -t .benchmarks/*/*_base.json 2>/dev/null | head -1)}"; \
+	test -n "$$base" || { echo 'bench-compare: no base yet, run make bench-save first'; exit 2; }; \
+	later=""; for attempt in 1 2 3; do \
+	  later="$$later .benchmarks/now$$attempt.json"; \
+	  $(BENCH) --benchmark-json=.benchmarks/now$$attempt.json $(ARGS) || exit 2; \
+	  $(PY) -m analysis.benchmarks "$$base" $$later --factor $(BENCH_FACTOR) && exit 0; \
 	done; exit 1
 
 clean:

@@ -1,0 +1,54 @@
+"""Comparing saved benchmark runs: drift is no regression, a fluke of one process is none, a planted slowdown is one."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from click.testing import CliRunner
+
+from analysis.benchmarks import main
+
+CALLS = {f"test_speed.py::test_step[{n}]": 1e-3 * (n + 1) for n in range(9)}
+VICTIM = "test_speed.py::test_step[3]"
+
+
+def saved(path: Path, scale: float = 1.0, **slow: float) -> str:
+    times = {name: scale * seconds * slow.get(name.rpartition("::")[2], 1.0) for name, seconds in CALLS.items()}
+    data = {"benchmarks": [{"fullname": name, "stats": {"min": seconds}} for name, seconds in times.items()]}
+    path.write_text(json.dumps(data))
+    return str(path)
+
+
+def run(*arguments: str) -> tuple[int, str]:
+    result = CliRunner().invoke(main, list(arguments))
+    return result.exit_code, result.output
+
+
+def test_a_machine_that_drifts_as_a_whole_raises_no_alarm(tmp_path: Path) -> None:
+    code, text = run(saved(tmp_path / "base"), saved(tmp_path / "now", scale=1.3))
+    assert code == 0
+    assert "1.30 times the base's time" in text
+
+
+def test_a_planted_slowdown_is_caught_through_the_drift_and_named(tmp_path: Path) -> None:
+    base = saved(tmp_path / "base")
+    later = [saved(tmp_path / f"now{n}", 0.8 + n / 5, **{"test_step[3]": 1.2 + n / 100}) for n in range(3)]
+    code, text = run(base, *later)
+    assert code == 1
+    assert f"slower 1.20  {VICTIM}" in text
+    assert text.count("slower ") == 1
+
+
+def test_a_call_that_is_slow_in_one_process_only_is_a_fluke(tmp_path: Path) -> None:
+    base, odd = saved(tmp_path / "base"), saved(tmp_path / "odd", **{"test_step[3]": 1.4})
+    other = saved(tmp_path / "other", **{"test_step[5]": 1.4})
+    assert run(base, odd)[0] == 1
+    assert run(base, odd, other)[0] == 0
+
+
+def test_what_is_no_saved_run_is_said_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "torn").write_text("{")
+    code, text = run(saved(tmp_path / "base"), str(tmp_path / "torn"))
+    assert code == 2
+    assert "torn is not a saved run" in text
