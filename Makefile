@@ -17,7 +17,7 @@ STAMP := $(VENV)/.stamp
 ASV_LAUNCH ?= --launch-method forkserver
 # A saved file to compare with; empty is the run saved last.
 BENCH_BASE ?=
-BENCH_FACTOR ?= 1.15
+BENCH_FACTOR ?= 1.1
 # What bench.machine gives to worker processes.
 WORKER_ENVIRONMENT = $$($(PY) -c 'from bench.machine import WORKER_ENVIRONMENT as e; print(*map("=".join, e.items()))')
 BENCH = env $(WORKER_ENVIRONMENT) $(PY) -m pytest tests/test_speed.py --benchmark-enable --benchmark-only \
