@@ -46,7 +46,7 @@ def slower(runs: Sequence[Ratios], factor: float) -> dict[str, float]:
 @click.command()
 @click.argument("base", type=click.Path(path_type=Path))
 @click.argument("later", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--factor", type=click.FloatRange(1, min_open=True), default=1.1, show_default=True)
+@click.option("--factor", type=click.FloatRange(1, min_open=True), required=True)
 def main(base: Path, later: tuple[Path, ...], factor: float) -> None:
     """Compare LATER runs with BASE; exit 1 if some call is slower by the factor in every one of them."""
     try:

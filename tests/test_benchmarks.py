@@ -21,7 +21,7 @@ def saved(path: Path, scale: float = 1.0, **slow: float) -> str:
 
 
 def run(*arguments: str) -> tuple[int, str]:
-    result = CliRunner().invoke(main, list(arguments))
+    result = CliRunner().invoke(main, ["--factor", "1.15", *arguments])
     return result.exit_code, result.output
 
 
