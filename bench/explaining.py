@@ -16,6 +16,7 @@ import torch
 from captum.attr import FeatureAblation, InputXGradient, IntegratedGradients
 from torch import Tensor
 
+from bench.examples import example
 from bench.reach import gradient_reach, half_length
 from bench.records import Measurement
 from bench.tasks.task import Batch, Task, stream
@@ -46,9 +47,12 @@ def explain(trial: Explain) -> Trained:
         control = Answer(untrained, task, batch, trial.device)
     trained.measurements += score_explanations(answer, control, generator)
     embeddings = trained.model.embedding(answer.inputs).detach()
-    trained.note(
-        "gradient_half_length_positions", half_length(gradient_reach(trained.model.core, embeddings, generator))
-    )
+    reach = gradient_reach(trained.model.core, embeddings, generator)
+    trained.note("gradient_half_length_positions", half_length(reach))
+    if trial.split == REPORT:
+        trained.measurements += [Measurement("gradient_reach", float(v), "trained", at) for at, v in enumerate(reach)]
+        if trial.seed == 0:
+            trained.measurements += example(trained.model, batch.inputs[:1], batch.relevant[0], trial.device)
     return trained
 
 

@@ -1,20 +1,22 @@
-"""From a study to trials, in three stages; each stage may look at the results of those before it.
+"""From a study to trials, in four stages; each stage may look at the results of those before it.
 
 1. structure and speed: traces and clocks, which depend on nothing;
-2. development: every variant over the same grid of learning rates, on development seeds;
-3. report: every cell at the rate that its variant chose, on report seeds.
+2. screening: every variant over the same grid of learning rates, on the first development seed;
+3. development: the further development seeds, for the rates of each variant that did best in the screening
+   (successive halving: Jamieson and Talwalkar 2016);
+4. report: every cell at the rate that its variant chose, on report seeds.
 
 A stage is a pure function of the results so far, so a run that is resumed plans exactly what the first one planned.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from bench.regimes import seconds_near, step_cap
-from bench.selection import Choice, Results, choose_best, choose_rates
+from bench.selection import Choice, Results, choose_best, choose_rates, keep_rates
 from bench.study import Cell, Source, Study
 from bench.timed_planning import CLOCK_GRID, GENERATION, PEERS, clock_grid, decodes, peers, speed_clocks
 from bench.trial import (
@@ -81,7 +83,7 @@ class Plan:
     @property
     def stages(self) -> tuple[Stage, ...]:
         """The stages in order."""
-        return (self.structure_and_speed, self.development, self.report)
+        return (self.structure_and_speed, self.screening, self.development, self.report)
 
     def structure_and_speed(self, results: Results) -> list[Planned]:
         """Clocks first, while nothing has heated the machine, then traces."""
@@ -98,18 +100,35 @@ class Plan:
         """The clocks that decide training speed, and that training times are matched by."""
         return list(speed_clocks(self.study, self.architectures, self.device))
 
+    def screening(self, results: Results) -> list[Planned]:
+        """Every variant gets every learning rate on every development cell and source, on the first seed."""
+        return [p for rate in self.study.learning_rates for p in self._developed(rate, DEVELOPMENT_SEED)]
+
     def development(self, results: Results) -> list[Planned]:
-        """Every variant gets every learning rate on every development cell and seed."""
-        study, planned = self.study, []
-        for rate in study.learning_rates:
-            for number in range(study.development_seeds):
-                seed = DEVELOPMENT_SEED + number
-                for architecture in self.architectures:
-                    for cell in study.cells:
-                        if cell.development:
-                            planned.append(self._cell(architecture, cell, rate, seed, DEVELOPMENT))
-                    for source in study.sources:
-                        planned.append(self._source(architecture, source, rate, seed, 0, DEVELOPMENT))
+        """The screening, and what follows from it: every variant gets the further seeds for equally many rates.
+
+        A variant whose screening has not ended in a row has no further trials there yet.
+        """
+        screened = self.screening(results)
+        kept = {row: keep_rates(_learns(screened, row), results) for row in (LONG_RANGE, SCALABILITY)}
+        further = [
+            planned
+            for number in range(1, self.study.development_seeds)
+            for rate in self.study.learning_rates
+            for planned in self._developed(rate, DEVELOPMENT_SEED + number)
+            for row in kept
+            for trial in _learns([planned], row)
+            if rate in kept[row].get(trial.architecture.name, ())
+        ]
+        return screened + further
+
+    def _developed(self, rate: float, seed: int) -> list[Planned]:
+        """One development seed at one rate."""
+        planned = []
+        for architecture in self.architectures:
+            cells = [cell for cell in self.study.cells if cell.development]
+            planned += [self._cell(architecture, cell, rate, seed, DEVELOPMENT) for cell in cells]
+            planned += [self._source(architecture, one, rate, seed, 0, DEVELOPMENT) for one in self.study.sources]
         return planned
 
     def report(self, results: Results) -> list[Planned]:
@@ -132,8 +151,7 @@ class Plan:
 
     def learning_rates(self, results: Results, row: str) -> dict[str, Choice]:
         """The choice of each variant for the long-range cells or for the sources."""
-        development = self.development(results)
-        return choose_rates([p.trial for p in development if row in p.rows and isinstance(p.trial, Learn)], results)
+        return choose_rates(_learns(self.development(results), row), results)
 
     def columns(self, results: Results) -> list[dict[str, Any]]:
         """The columns of the table, each with its plain and its best variant."""
@@ -235,3 +253,8 @@ class Plan:
             data_tokens=data_tokens,
         )
         return Planned(trial, (SCALABILITY,))
+
+
+def _learns(planned: Sequence[Planned], row: str) -> list[Learn]:
+    """The trainings among these that speak for a row."""
+    return [p.trial for p in planned if row in p.rows and isinstance(p.trial, Learn)]

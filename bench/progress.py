@@ -17,7 +17,7 @@ from bench.records import Record
 from bench.trial import Clock, Decode, Learn, Overhead, Peers, Timed, Trial
 
 PLAIN_LINE_SECONDS = 20.0
-STAGES = 3
+STAGES = 4
 """Structure and speed, development, report: see `bench.planning`."""
 
 

@@ -9,6 +9,9 @@ from statistics import fmean
 from bench.records import Record
 from bench.trial import Learn
 
+KEPT = 2
+"""Learning rates of a variant that go on from the screening to the further development seeds."""
+
 Results = Mapping[str, Record]
 """Finished records by trial id."""
 
@@ -21,7 +24,7 @@ class Choice:
     learning_rate: float
     merit: float
     trials: int
-    """Development trials behind this rate; the same number for every variant."""
+    """Development trials behind this rate; the same number for every variant, once all have ended."""
 
 
 def merit(trial: Learn, record: Record | None) -> float:
@@ -40,17 +43,40 @@ def merit(trial: Learn, record: Record | None) -> float:
     return min(max(score, 0.0), 1.0)
 
 
+def keep_rates(trials: Iterable[Learn], results: Results) -> dict[str, tuple[float, ...]]:
+    """Per architecture the KEPT learning rates with the best mean merit; ties go to the smaller rate.
+
+    An architecture with a trial that has not ended is left out: its rates are not known yet.
+    """
+    trials = list(trials)
+    waiting = {trial.architecture.name for trial in trials if trial.id not in results}
+    return {
+        name: tuple(_ranked(rates)[:KEPT]) for name, rates in _merits(trials, results).items() if name not in waiting
+    }
+
+
 def choose_rates(trials: Iterable[Learn], results: Results) -> dict[str, Choice]:
-    """Per architecture the learning rate with the best mean merit; ties go to the smaller rate."""
+    """Per architecture the learning rate with the best mean merit, among those with most trials."""
+    choices = {}
+    for name, rates in _merits(trials, results).items():
+        most = max(map(len, rates.values()))
+        rate = _ranked({r: merits for r, merits in rates.items() if len(merits) == most})[0]
+        choices[name] = Choice(name, rate, fmean(rates[rate]), most)
+    return choices
+
+
+def _merits(trials: Iterable[Learn], results: Results) -> dict[str, dict[float, list[float]]]:
+    """Architecture -> learning rate -> merits."""
     merits: dict[str, dict[float, list[float]]] = {}
     for trial in trials:
         rates = merits.setdefault(trial.architecture.name, {})
         rates.setdefault(trial.recipe.learning_rate, []).append(merit(trial, results.get(trial.id)))
-    choices = {}
-    for name, rates in merits.items():
-        rate = min(rates, key=lambda r: (-fmean(rates[r]), r))
-        choices[name] = Choice(name, rate, fmean(rates[rate]), len(rates[rate]))
-    return choices
+    return merits
+
+
+def _ranked(rates: Mapping[float, list[float]]) -> list[float]:
+    """Rates by falling mean merit; ties go to the smaller rate."""
+    return sorted(rates, key=lambda rate: (-fmean(rates[rate]), rate))
 
 
 def choose_best(candidates: Iterable[str], choices: Mapping[str, Choice]) -> str:

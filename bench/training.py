@@ -16,14 +16,14 @@ from torch import nn
 
 from bench.records import Measurement
 from bench.tasks.task import Batch, Task, stream
-from bench.trial import Learn, Recipe
+from bench.trial import REPORT, Learn, Recipe
 from models.architecture import SequenceModel, count_parameters
 
 SOLVED = 0.95
 """Share of the way from the chance floor to perfect at which a task counts as solved."""
-CONFIRMING, UNSOLVED = 8, 2
+CONFIRMING, UNSOLVED, FINAL = 4, 2, 8
 """Test sequences, in multiples of those that development looks at: to call a task solved, which may be tried again
-and must not be a lucky draw; and for the score of a model that never looked solved."""
+and must not be a lucky draw; for the score of a model that never looked solved; for the final loss of a source."""
 
 
 @dataclass
@@ -98,13 +98,17 @@ def _train_for_loss(trained: Trained, task: Task, recipe: Recipe, draw: _Supply,
         elif recipe.patience and step - best_step >= recipe.patience * recipe.evaluate_every:
             break
     trained.model.load_state_dict(weights)
-    loss = evaluate(trained.model, task, _fresh(task, recipe, stream("test", trial.seed), trial.device, CONFIRMING))
+    test = _fresh(task, recipe, stream("test", trial.seed), trial.device, FINAL)
+    loss = evaluate(trained.model, task, test)
     trained.note("test_loss_nats", loss)
     trained.note("excess_loss_nats", loss - task.perfect)
     trained.note("test_score", task.score(loss))
     trained.note("steps", step)
     trained.note("best_step", best_step)
     trained.note("training_cpu_seconds", cpu_seconds)
+    if trial.split == REPORT and not trial.data_tokens:
+        for position, nats in position_losses(trained.model, test).items():
+            trained.note("position_loss_nats", nats, position)
 
 
 def _steps(trained: Trained, task: Task, recipe: Recipe, draw: _Supply):
@@ -183,6 +187,14 @@ def update(optimiser: torch.optim.Optimizer, clip_norm: float) -> None:
 def evaluate(model: nn.Module, task: Task, batch: Batch) -> float:
     """The task's metric on one batch."""
     return task.metric(model(batch.inputs), batch)
+
+
+@torch.no_grad()
+def position_losses(model: nn.Module, batch: Batch) -> dict[int, float]:
+    """Mean cross-entropy in nats at every scored position (Kaplan et al. 2020, section 3.2.1 and figure 7)."""
+    losses = nn.functional.cross_entropy(model(batch.inputs).transpose(1, 2), batch.targets, reduction="none")
+    means = (losses * batch.scored).sum(0) / batch.scored.sum(0)
+    return {position: float(nats) for position, nats in enumerate(means) if not nats.isnan()}
 
 
 def _fresh(task: Task, recipe: Recipe, generator: torch.Generator, device: str, factor: int) -> Batch:

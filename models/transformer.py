@@ -162,17 +162,25 @@ class TransformerCore(nn.Module):
         "attention-mean" averages layers and heads, "attention-last" the heads of the last layer, "rollout" follows
         the residual stream down through all layers, half identity and half attention (Abnar & Zuidema 2020, section 3).
         """
+        maps = self.attention_maps(embeddings).mean(dim=2)
+        batch, length, _ = embeddings.shape
+        last = torch.tensor(length - 1, device=embeddings.device)
+        flow = F.one_hot(last, length).to(embeddings).expand(batch, 1, -1)
+        for attention in maps.flip(0):
+            flow = 0.5 * flow + 0.5 * flow @ attention
+        last_rows = maps[:, :, -1]
+        return {"attention-mean": last_rows.mean(dim=0), "attention-last": last_rows[-1], "rollout": flow.squeeze(1)}
+
+    @torch.no_grad()
+    def attention_maps(self, embeddings: Tensor) -> Tensor:
+        """Attention weights of every layer and head, (layers, B, heads, L, L): query by key, rows sum to one."""
         maps = []
         x = self._enter(embeddings)
         for block in self.blocks:
             query, key, _ = block.attention.project(block.attention_norm(x))
-            maps.append(block.attention.probabilities(query, key).mean(dim=1))
+            maps.append(block.attention.probabilities(query, key))
             x = block(x)
-        flow = F.one_hot(torch.tensor(x.shape[1] - 1, device=x.device), x.shape[1]).to(x).expand(x.shape[0], 1, -1)
-        for attention in reversed(maps):
-            flow = 0.5 * flow + 0.5 * flow @ attention
-        last_rows = torch.stack([attention[:, -1] for attention in maps])
-        return {"attention-mean": last_rows.mean(dim=0), "attention-last": last_rows[-1], "rollout": flow.squeeze(1)}
+        return torch.stack(maps)
 
     def _enter(self, embeddings: Tensor) -> Tensor:
         length = embeddings.shape[1]

@@ -11,6 +11,7 @@ import torch
 from pretended import clocked, learning
 
 from bench.planning import REFERENCE, Plan, Planned
+from bench.selection import KEPT
 from bench.studies import FULL, QUICK, SMOKE, STUDIES
 from bench.trial import (
     CORE_PARAMETERS,
@@ -38,11 +39,32 @@ def learns(planned: list[Planned]) -> list[Learn]:
 
 
 def developed(plan: Plan) -> dict[str, Any]:
-    """Results of the development stage: every variant did equally well with everything."""
-    return learning(plan.development({}), lambda trial: 0.5)
+    """Results of both development stages: every variant did equally well with everything."""
+    screened = learning(plan.screening({}), lambda trial: 0.5)
+    return learning(plan.development(screened), lambda trial: 0.5)
 
 
 # Fairness
+
+
+def test_each_variant_goes_on_with_the_rates_that_it_did_best_with() -> None:
+    """Variants differ in what they like, and all get equally many further trials; nobody does before it is screened."""
+    plan = Plan(study=QUICK)
+    low, middle, high = sorted(QUICK.learning_rates)
+    screened = learning(
+        plan.screening({}), lambda t: t.recipe.learning_rate * (-1 if t.architecture.family == "cnn" else 1) + 0.5
+    )
+    first = {p.trial.id for p in plan.screening({})}
+    further = [t for t in learns(plan.development(screened)) if t.id not in first]
+    liked = {(t.architecture.family, t.recipe.learning_rate) for t in further}
+    assert liked == {("cnn", low), ("cnn", middle)} | {(f, r) for f in ("transformer", "lstm") for r in (middle, high)}
+    assert {t.seed for t in further} == {1001}
+    missing = next(p.trial.id for p in plan.screening({}) if p.trial.architecture.name == "cnn-k3")  # type: ignore[union-attr]
+    screened.pop(missing)
+    waiting = {
+        t.architecture.name for t in learns(plan.development(screened)) if t.id not in first and t.task.name != "markov"
+    }
+    assert waiting == {*ARCHITECTURES} - {"cnn-k3"}
 
 
 @pytest.mark.parametrize("study", [s for s in STUDIES.values() if s.cells], ids=lambda s: s.name)
@@ -59,13 +81,14 @@ def test_everybody_gets_the_same_development(study: Any) -> None:
     """Cells, sources, step caps, batch sizes, learning rates, seeds: all that a trial says but for the architecture."""
     plan = Plan(study=study, strangers=(STRANGER,))
     given: dict[str, Counter[object]] = defaultdict(Counter)
-    for trial in learns(plan.development({})):
+    for trial in learns(plan.development(developed(plan))):
         given[trial.architecture.name][replace(trial, architecture=ARCHITECTURES["cnn-k3"])] += 1
     assert given.keys() == {*ARCHITECTURES, STRANGER.name}
     expected = given["cnn-k3"]
     assert all(counts == expected for counts in given.values())
     cells = sum(cell.development for cell in study.cells) + len(study.sources)
-    assert expected.total() == cells * study.development_seeds * len(study.learning_rates)
+    rates, further = len(study.learning_rates), study.development_seeds - 1
+    assert expected.total() == cells * (rates + further * min(rates, KEPT))
     assert {t.recipe.learning_rate for t in expected} == set(study.learning_rates)  # type: ignore[attr-defined]
 
 
@@ -123,11 +146,12 @@ def test_the_same_results_give_the_same_plan() -> None:
         assert [p.trial.id for p in one(results)] == [p.trial.id for p in other(results)]
 
 
-def test_only_the_report_looks_at_results() -> None:
+def test_clocks_traces_and_screening_look_at_no_results() -> None:
     plan = Plan(study=QUICK)
-    results = learning(plan.development({}), lambda t: t.recipe.learning_rate * 10)
+    screened = learning(plan.screening({}), lambda t: t.recipe.learning_rate * 10)
+    results = learning(plan.development(screened), lambda t: t.recipe.learning_rate * 10)
     assert plan.structure_and_speed(results) == plan.structure_and_speed({})
-    assert plan.development(results) == plan.development({})
+    assert plan.screening(results) == plan.screening({})
     assert {t.recipe.learning_rate for t in learns(plan.report(results))} == {max(QUICK.learning_rates)}
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 from pretended import learned, learning
 
 from bench.planning import LONG_RANGE, SCALABILITY, Plan
-from bench.selection import Choice, choose_best, choose_rates, merit
+from bench.records import Record
+from bench.selection import Choice, choose_best, choose_rates, keep_rates, merit
 from bench.studies import QUICK
 from bench.tasks.markov import Markov
 from bench.tasks.needle import Needle
@@ -64,6 +66,25 @@ def test_ties_go_to_the_smaller_rate_in_whatever_order() -> None:
         assert choose_rates(order, results)["cnn-k3"].learning_rate == 3e-3
 
 
+def test_a_rate_that_was_only_screened_is_not_chosen() -> None:
+    """Its single trial may have been lucky; those that went on have been seen twice."""
+    earned = {(1e-3, 1000): 0.9, (3e-3, 1000): 0.8, (3e-3, 1001): 0.2, (1e-2, 1000): 0.7, (1e-2, 1001): 0.6}
+    trials = {key: trial(*key) for key in earned}
+    results = {t.id: learned(t, earned[key]) for key, t in trials.items()}
+    choice = choose_rates(trials.values(), results)["cnn-k3"]
+    assert (choice.learning_rate, choice.trials) == (1e-2, 2)
+
+
+def test_the_better_two_rates_go_on_once_all_are_screened() -> None:
+    trials = [trial(rate) for rate in RATES]
+    results = {t.id: learned(t, merit) for t, merit in zip(trials, (0.5, 0.2, 0.5), strict=True)}
+    assert keep_rates(trials, results) == {"cnn-k3": (1e-3, 1e-2)}
+    tied = {t.id: learned(t, 0.5) for t in trials}
+    assert keep_rates(trials[::-1], tied) == {"cnn-k3": (1e-3, 3e-3)}, "ties go to the smaller rates"
+    del results[trials[1].id]
+    assert keep_rates(trials, results) == {}
+
+
 def test_every_variant_chooses_for_itself() -> None:
     best = {"cnn-k3": 1e-3, "cnn-k8": 1e-2}
     trials = [trial(rate, name=name) for rate in RATES for name in best]
@@ -94,13 +115,18 @@ def earned(trial: Learn) -> float:
     return 0.5 + 0.3 * (trial.recipe.learning_rate == liked) + 0.1 * better
 
 
+def developed(plan: Plan, merit: Callable[[Learn], float]) -> dict[str, Record]:
+    """Results of both development stages."""
+    return learning(plan.development(learning(plan.screening({}), merit)), merit)
+
+
 def opposite(trial: Learn) -> float:
     return 1 - earned(trial)
 
 
 def test_a_plan_trains_each_variant_at_the_rate_it_chose() -> None:
     plan = Plan(study=STUDY)
-    results = learning(plan.development({}), earned)
+    results = developed(plan, earned)
     best = {column["family"]: column["best"] for column in plan.columns(results)}
     assert best == {"transformer": "transformer-rotary", "lstm": "lstm-chrono", "cnn": "cnn-k8"}
     rates = {(p.trial.architecture.family, p.trial.recipe.learning_rate) for p in plan.report(results)}  # type: ignore[attr-defined]
@@ -116,14 +142,14 @@ def test_sources_and_cells_choose_apart() -> None:
     def apart(trial: Learn) -> float:
         return float(trial.recipe.learning_rate == (1e-2 if trial.task.measures == "scaling" else 1e-3))
 
-    results = learning(plan.development({}), apart)
+    results = developed(plan, apart)
     assert {c.learning_rate for c in plan.learning_rates(results, LONG_RANGE).values()} == {1e-3}
     assert {c.learning_rate for c in plan.learning_rates(results, SCALABILITY).values()} == {1e-2}
 
 
 def test_report_trials_never_choose() -> None:
     plan = Plan(study=STUDY)
-    before = learning(plan.development({}), earned)
+    before = developed(plan, earned)
     after = before | learning(plan.report(before), opposite)
     assert len(after) > len(before)
     assert plan.columns(after) == plan.columns(before)
@@ -133,8 +159,8 @@ def test_report_trials_never_choose() -> None:
 
 def test_nothing_is_best_before_every_development_trial_has_ended() -> None:
     plan = Plan(study=STUDY)
-    results = learning(plan.development({}), earned)
-    results.pop(next(p.trial.id for p in plan.development({}) if LONG_RANGE in p.rows))
+    results = developed(plan, earned)
+    results.pop(next(p.trial.id for p in plan.screening({})[::-1] if LONG_RANGE in p.rows))
     for column in plan.columns(results):
         several = len(FAMILIES[column["family"]].candidates) > 1
         assert (column["best"] is None) == several
