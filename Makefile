@@ -20,7 +20,9 @@ BENCH_BASE ?=
 BENCH_FACTOR ?= 1.1
 # What bench.machine gives to worker processes.
 WORKER_ENVIRONMENT = $$($(PY) -c 'from bench.machine import WORKER_ENVIRONMENT as e; print(*map("=".join, e.items()))')
-BENCH = env $(WORKER_ENVIRONMENT) $(PY) -m pytest tests/test_speed.py --benchmark-enable --benchmark-only \
+# Of the working tree, or of another one whose folder the shell variable `bench_code` holds.
+BENCH = env $(WORKER_ENVIRONMENT) PYTHONSAFEPATH=1 PYTHONPATH="$${bench_code:-$(CURDIR)}" \
+  $(PY) -m pytest "$${bench_code:-.}/tests/test_speed.py" --benchmark-enable --benchmark-only \
   --benchmark-columns=min,median,iqr,rounds --benchmark-sort=name \
   -W default::pytest_benchmark.logger.PytestBenchmarkWarning
 
@@ -68,8 +70,9 @@ asv-smoke: $(STAMP)
 	  "$$asv" run -E existing --quick --dry-run --show-stderr $(ASV_LAUNCH) $(ARGS)
 
 # make bench-save, change something, make bench-compare: fails if the fastest round of some call is slower than the
-# base's by more than BENCH_FACTOR, the machine's own drift taken out, in three processes of three. The minimum, since a
-# neighbour's work can only add to a time.
+# base's by more than BENCH_FACTOR, the machine's own drift taken out, in three pairs of processes of three. The base's
+# commit is checked out and measured anew, in turns with the working tree: figures of an hour ago say little. The
+# minimum, since a neighbour's work can only add to a time.
 bench: $(STAMP)
 	$(BENCH) $(ARGS)
 
@@ -79,10 +82,17 @@ bench-save: $(STAMP)
 bench-compare: $(STAMP)
 	@base="$(BENCH_BASE)"; base="$${base:-$$(ls -t .benchmarks/*/*_base.json 2>/dev/null | head -1)}"; \
 	test -n "$$base" || { echo 'bench-compare: no base yet, run make bench-save first'; exit 2; }; \
-	later=""; for attempt in 1 2 3; do \
-	  later="$$later .benchmarks/now$$attempt.json"; \
-	  $(BENCH) --benchmark-json=.benchmarks/now$$attempt.json $(ARGS) || exit 2; \
-	  $(PY) -m analysis.benchmarks "$$base" $$later --factor $(BENCH_FACTOR) && exit 0; \
+	commit=$$($(PY) -m analysis.benchmarks --commit "$$base") || exit 2; out='$(CURDIR)/.benchmarks'; tree="$$out/tree"; \
+	git worktree remove --force "$$tree" 2>/dev/null; \
+	if test -n "$$commit"; then git worktree add -q --detach "$$tree" "$$commit" || exit 2; \
+	  trap 'git worktree remove --force "$$tree"' EXIT; \
+	else echo 'bench-compare: the base had uncommitted changes, so its saved figures are all there is'; fi; \
+	pairs=""; for attempt in 1 2 3; do \
+	  beside="$$base"; test -z "$$commit" || { beside="$$out/base$$attempt.json"; \
+	    (bench_code="$$tree"; $(BENCH) --benchmark-json="$$beside" $(ARGS)) || exit 2; }; \
+	  $(BENCH) --benchmark-json="$$out/now$$attempt.json" $(ARGS) || exit 2; \
+	  pairs="$$pairs $$beside $$out/now$$attempt.json"; \
+	  $(PY) -m analysis.benchmarks $$pairs --factor $(BENCH_FACTOR) && exit 0; \
 	done; exit 1
 
 clean:

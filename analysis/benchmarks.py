@@ -1,8 +1,8 @@
-"""Two or more saved runs of pytest-benchmark: which calls became slower, the machine's own drift taken out.
+"""Pairs of saved runs of pytest-benchmark: which calls became slower, the machine's own drift taken out.
 
-A machine is as a whole faster in one hour than in the next, and where a process's memory lies can cost a call a fifth
-for as long as the process lives. So a call counts as slower only if it is slower than the median call of its run by
-the factor, and in every one of the later runs, each a process of its own.
+A machine is as a whole faster in one minute than in the next, and where a process's memory lies can cost a call a fifth
+for as long as the process lives. So base and change are measured in turns, and a call counts as slower only if it is
+slower than the median call of its pair by the factor, and in every pair, each of two processes of their own.
 """
 
 from __future__ import annotations
@@ -43,14 +43,25 @@ def slower(runs: Sequence[Ratios], factor: float) -> dict[str, float]:
     return {name: ratio for name, ratio in sorted(least.items()) if ratio > factor}
 
 
+def base_commit(path: Path) -> str:
+    """The commit that a saved run measured; empty if it cannot be had again, for it was of uncommitted changes."""
+    info = json.loads(path.read_text(encoding="utf-8")).get("commit_info") or {}
+    return "" if info.get("dirty", True) else str(info.get("id", ""))
+
+
 @click.command()
-@click.argument("base", type=click.Path(path_type=Path))
-@click.argument("later", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--factor", type=click.FloatRange(1, min_open=True), required=True)
-def main(base: Path, later: tuple[Path, ...], factor: float) -> None:
-    """Compare LATER runs with BASE; exit 1 if some call is slower by the factor in every one of them."""
+@click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="BASE NOW [BASE NOW]...")
+@click.option("--factor", type=click.FloatRange(1, min_open=True), help="Smallest slowdown that counts.")
+@click.option("--commit", is_flag=True, help="Print the commit of BASE instead; nothing if it had uncommitted changes.")
+def main(runs: tuple[Path, ...], factor: float | None, commit: bool) -> None:
+    """Compare runs in pairs; exit 1 if some call is slower than in the base by the factor in every pair."""
     try:
-        compared = [compare(fastest(base), fastest(path)) for path in later]
+        if commit:
+            fastest(runs[0])
+            return click.echo(base_commit(runs[0]))
+        if factor is None or len(runs) % 2:
+            raise ValueError("give --factor and pairs of files, a base and then a later run")
+        compared = [compare(fastest(base), fastest(now)) for base, now in zip(runs[::2], runs[1::2], strict=True)]
     except ValueError as error:
         raise click.UsageError(str(error)) from None
     click.echo(f"all calls together: {', '.join(f'{drift:.2f}' for drift, _ in compared)} times the base's time")
