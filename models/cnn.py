@@ -12,12 +12,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from models.architecture import Architecture, Interface, Size, spread
-from models.dense import POSITIONS, Dense, checked, product, takes_convolution
+from models.convolution import causal_convolution
+from models.dense import Dense, checked, takes_convolution
 
 SMALLEST_WIDTH = 8
-WORTH_TAPS = 1 << 13
-"""Channels in times channels out times the share of the length that a dilation skips, from which a product for each
-tap is faster than one convolution, most of whose taps meet padding."""
 
 
 def receptive_field(kernel_size: int, layers: int) -> int:
@@ -91,30 +89,11 @@ class Block(nn.Module):
         return x + self.out(F.gelu(self.convolve(self.norm(x))))
 
     def convolve(self, normed: Tensor) -> Tensor:
-        """(B, L, D) -> pre-activations (B, L, inner); zeros on the left, so that nothing comes from the future.
-
-        With channels last, as they are anyway, oneDNN is up to twice as fast as on the (B, D, L) of nn.Conv1d. Either
-        way the result is contiguous: on a transposed one the backward pass of GELU falls off its vectorised path.
-        """
+        """(B, L, D) -> pre-activations (B, L, inner); zeros on the left, so that nothing comes from the future."""
         convolution = self.convolution
         if self.dense == "blas" or not takes_convolution(normed):
             return convolution(F.pad(normed.transpose(1, 2), (self.reach, 0))).transpose(1, 2).contiguous()
-        size, length = convolution.weight[:, :, 0].numel(), normed.shape[1]
-        if self.dilation % POSITIONS == 0 and self.dilation * size >= length * WORTH_TAPS:
-            return self._by_taps(normed)
-        rows = F.pad(normed, (0, 0, self.reach, 0)).transpose(1, 2).unsqueeze(2)
-        out = F.conv2d(rows, convolution.weight.unsqueeze(2), convolution.bias, dilation=(1, self.dilation))
-        return out.squeeze(2).transpose(1, 2).contiguous()
-
-    def _by_taps(self, normed: Tensor) -> Tensor:
-        """The same, a dense product for each tap, over the positions where it does not lie in the padding."""
-        *earlier, latest = self.convolution.weight.unbind(2)
-        out = product(normed, latest, self.convolution.bias)
-        for back, weight in enumerate(reversed(earlier), start=1):
-            shift = back * self.dilation
-            if shift < normed.shape[1]:
-                out = out + F.pad(product(normed[:, :-shift], weight), (0, 0, shift, 0))
-        return out
+        return causal_convolution(normed, convolution.weight, convolution.bias, self.dilation)
 
     def start(self, batch: int) -> Tensor:
         """Ring buffer (dilation, B, D, k - 1) of the last normed inputs; zeros, as the padding of a whole sequence.

@@ -43,9 +43,13 @@ def product(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     worth = x.numel() * len(weight) >= WORTH
     if not worth or not takes_convolution(x) or x.numel() % (POSITIONS * x.shape[-1]):
         return F.linear(x, weight, bias)
-    rows = x.reshape(-1, 1, POSITIONS, x.shape[-1]).permute(0, 3, 1, 2)  # channels last: no copy
-    out = F.conv2d(rows, weight[:, :, None, None], bias)
+    out = F.conv2d(as_rows(x), weight[:, :, None, None], bias)
     return out.permute(0, 2, 3, 1).reshape(*x.shape[:-1], -1)
+
+
+def as_rows(x: Tensor) -> Tensor:
+    """(..., D), a multiple of POSITIONS in number, as images (N, D, 1, POSITIONS), channels last: no copy."""
+    return x.reshape(-1, 1, POSITIONS, x.shape[-1]).permute(0, 3, 1, 2)
 
 
 def takes_convolution(x: Tensor) -> bool:
