@@ -26,6 +26,8 @@ from models.architecture import SequenceModel
 
 ITEMS = {REPORT: 48, DEVELOPMENT: 24}
 """Sequences that a model is asked about; choosing a method takes many models, so each is asked less."""
+CONTROLS = 16
+"""Of those, the ones that the untrained model is asked about: its scores are compared with a coarse limit."""
 RESAMPLES = 4
 BINS = (1, 2, 4, 8)
 """How many top-ranked positions are removed or kept, as in ERASER's area over the perturbation curve (DeYoung 2020)."""
@@ -44,7 +46,7 @@ def explain(trial: Explain) -> Trained:
     control = None
     if trial.split == REPORT:  # it decides nothing that is chosen on development seeds
         untrained = trial.architecture.build(task.interface, seed=trial.seed).to(trial.device)
-        control = Answer(untrained, task, batch, trial.device)
+        control = Answer(untrained, task, Batch(*(part[:CONTROLS] for part in batch)), trial.device)
     trained.measurements += score_explanations(answer, control, generator)
     embeddings = trained.model.embedding(answer.inputs).detach()
     reach = gradient_reach(trained.model.core, embeddings, generator)
@@ -57,7 +59,7 @@ def explain(trial: Explain) -> Trained:
 
 
 def score_explanations(answer: Answer, control: Answer | None, generator: torch.Generator) -> list[Measurement]:
-    """All measurements of one solved model; `control`, if any, answers the same batch untrained."""
+    """All measurements of one solved model; `control`, if any, is untrained and answers the first of the sequences."""
     planted = answer.batch.relevant
     rows = [Measurement("intervention_ap", average_precision(intervention(answer, generator), planted))]
     chance = chance_precision(planted)
@@ -65,7 +67,9 @@ def score_explanations(answer: Answer, control: Answer | None, generator: torch.
     for name, scores, milliseconds in explanations(answer):
         rows.append(Measurement("explanation_nap", _normalised(scores, planted, chance), name))
         if name in untrained:
-            rows.append(Measurement("untrained_nap", _normalised(untrained[name], planted, chance), name))
+            asked = planted[: len(untrained[name])]
+            nap = _normalised(untrained[name], asked, chance_precision(asked))
+            rows.append(Measurement("untrained_nap", nap, name))
         rows.append(Measurement("milliseconds", milliseconds, name))
         if name.startswith("intrinsic/"):
             rows += _faithfulness(answer, scores, name, generator)

@@ -86,6 +86,7 @@ QUICK = Study(
         ),
     ),
     decode_contexts=(64, 256, 1024),
+    decode_samples=10,
     decode_replicates=4,
     minutes=25.0,
 )
