@@ -14,7 +14,7 @@ import click
 
 PUBLISHED = Path("reports") / "published"
 ROWS = ("parallel", "long-range", "scalability", "speed", "interpretability", "state-tracking",
-        "generation-latency", "clock-grid", "peers")  # fmt: skip
+        "generation-latency", "clock-grid", "peers", "theory")  # fmt: skip
 INTERRUPTED = 130
 UNTOUCHED = click.core.ParameterSource.DEFAULT
 
@@ -59,6 +59,9 @@ def measuring(command: Callable[..., None]) -> Callable[..., None]:
                      help="Keep finished trials, or move them aside and start again."),
         click.option("--only", multiple=True, metavar="ROW|TASK",
                      help=f"Run only this row ({', '.join(ROWS)}) or task; the rest prints `not run`. Repeatable."),
+        click.option("--column", multiple=True, metavar="FAMILY|NAME",
+                     help="Run only this column's trials: transformer, lstm, cnn or your own; clocks always compare "
+                     "all. Repeatable."),
         click.option("--seeds", type=click.IntRange(1), help="Report seeds per learning cell.  [default: the study's]"),
         click.option("--minutes", type=click.FloatRange(0, min_open=True),
                      help="Start no trial after this; what is left prints `not run`.  [default: the study's]"),
@@ -176,12 +179,13 @@ def history(results: Path, reports: Path, factor: float) -> None:
 
 
 def measure(study: str, *, architectures: tuple[str, ...], device: str, workers: int, resume: bool,
-            only: tuple[str, ...], seeds: int | None, minutes: float | None, reports: Path) -> None:  # fmt: skip
+            only: tuple[str, ...], column: tuple[str, ...], seeds: int | None, minutes: float | None,
+            reports: Path) -> None:  # fmt: skip
     """Run what is missing of a study, then write and print its report."""
     needs_torch()
     from rich.console import Console
 
-    from bench.options import make_plan, make_wanted
+    from bench.options import make_column, make_plan, make_wanted
     from bench.progress import ProgressWatcher
     from bench.runner import Run, set_aside
 
@@ -190,12 +194,15 @@ def measure(study: str, *, architectures: tuple[str, ...], device: str, workers:
     signal.signal(signal.SIGTERM, lambda *_: (_ for _ in ()).throw(KeyboardInterrupt()))
     with faults():
         plan = make_plan(study, architectures, device, seeds, minutes)
-        wanted = make_wanted(only, plan)
+        row, family = make_wanted(only, plan), make_column(column, plan)
+        left_out = " ".join(["left out by", *(f"--only {n}" for n in only), *(f"--column {n}" for n in column)])
         folder = reports / plan.study.name
         if not resume and (aside := set_aside(folder)):
             console.print(f"earlier records are kept in {aside}")
         with ProgressWatcher(console) as watcher:
-            going = Run(plan, folder, watcher, workers, wanted, f"left out by --only {' '.join(only)}", command_line())
+            going = Run(
+                plan, folder, watcher, workers, lambda trial: row(trial) and family(trial), left_out, command_line()
+            )
             try:
                 going.execute()
             except KeyboardInterrupt:

@@ -111,7 +111,7 @@ def decoding(context: Context, name: str) -> list[Measure]:
 
 def _series(context: Context, name: str, metric: str, subject: str = "") -> pd.Series:
     """Values of one architecture's traces by ascending length; NaN where the record holds null."""
-    own = context.run.select(kind="trace", architecture=name, status="ok")
+    own = context.run.select(row="parallel", kind="trace", architecture=name, status="ok")
     held = context.run.of(metric)
     held = held[held["trial"].isin(own.index) & (held["subject"] == subject)]
     lengths = own.loc[held["trial"], "length"].to_numpy(dtype=int)
@@ -124,7 +124,7 @@ def _at_longest(context: Context, name: str, metric: str, subject: str = "") -> 
     The length is None when nobody has it, the value when this one has none.
     """
     held = context.run.of(metric)
-    traces = context.run.select(kind="trace")
+    traces = context.run.select(row="parallel", kind="trace")
     traces = traces[traces.index.isin(held.loc[held["subject"] == subject, "trial"])]
     if traces.empty:
         return None, None

@@ -23,7 +23,7 @@ FORMULA = re.compile(r"^[=+\-@\t\r]")
 """A spreadsheet runs a cell that begins like this."""
 
 
-BESIDE_THE_TABLE = {"clock grid", "peers"}
+BESIDE_THE_TABLE = {"clock grid", "peers", "theory"}
 """Rows of a plan that no cell of the table rests on."""
 
 

@@ -86,7 +86,7 @@ def _trace(trial: Trace) -> Outcome:
     model = trial.architecture.build(interface)
     generator = torch.Generator().manual_seed(0)
     example = torch.randn(1, trial.length, size.width, generator=generator)
-    rows = []
+    rows = [Measurement("width_channels", float(size.width))]
     for cost_model in ("kernel", "pram"):
         traced = trace(model.core, example, cost_model)
         rows.append(Measurement("span_operations", float(traced.span), cost_model))

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from bench.machine import device_problem
-from bench.planning import ROWS, SPEED, Plan, Planned
+from bench.planning import ROWS, SPEED, THEORY, Plan, Planned
 from bench.studies import STUDIES
 from bench.timed_planning import CLOCK_GRID, GENERATION, PEERS
 from bench.trial import DEVELOPMENT, TRAINING_TIME, Learn
-from models import ARCHITECTURES, find
+from models import ARCHITECTURES, FAMILIES, find
 from models.architecture import Architecture
 
 
@@ -54,7 +54,7 @@ def make_wanted(only: Sequence[str], plan: Plan) -> Callable[[Planned], bool]:
                 f"study {plan.study.name} has no trials for {name}: `bakeoff list` names the other studies"
             )
     chosen = {names[name] for name in only}
-    learning = chosen - {"parallel", "speed", GENERATION, CLOCK_GRID, PEERS}
+    learning = chosen - {"parallel", "speed", GENERATION, CLOCK_GRID, PEERS, THEORY}
     times_matter = TRAINING_TIME in plan.study.regimes and bool(learning - {"scalability"})
 
     def wanted(planned: Planned) -> bool:
@@ -68,6 +68,31 @@ def make_wanted(only: Sequence[str], plan: Plan) -> Callable[[Planned], bool]:
         return bool(chosen & set(planned.rows)) or (isinstance(trial, Learn) and trial.task.name in chosen)
 
     return wanted
+
+
+def make_column(columns: Sequence[str], plan: Plan) -> Callable[[Planned], bool]:
+    """What `--column` lets through: trials of these families or strangers, and those that compare several.
+
+    Raises ValueError for a name that is no column.
+    """
+    members = {name: {family.plain, *family.candidates} for name, family in FAMILIES.items()}
+    members |= {architecture.name: {architecture.name} for architecture in plan.strangers}
+    known = {key: names for name, names in members.items() for key in {name, _title(name)}}
+    for column in columns:
+        if column not in known:
+            raise ValueError(unknown("column", column, known))
+    wanted = {name for column in columns for name in known[column]}
+
+    def passes(planned: Planned) -> bool:
+        architecture = getattr(planned.trial, "architecture", None)
+        return not columns or architecture is None or architecture.name in wanted
+
+    return passes
+
+
+def _title(name: str) -> str:
+    """The heading of a column, which a user may copy from the table."""
+    return FAMILIES[name].title if name in FAMILIES else name
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> str:

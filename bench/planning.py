@@ -11,7 +11,7 @@ A stage is a pure function of the results so far, so a run that is resumed plans
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -34,8 +34,11 @@ from models import ARCHITECTURES, FAMILIES, Family
 from models.architecture import Architecture
 
 PARALLEL, LONG_RANGE, SCALABILITY = "parallel", "long range", "scalability"
-SPEED, INTERPRETABILITY, STATE_TRACKING = "speed", "interpretability", "state tracking"
-ROWS = (PARALLEL, LONG_RANGE, SCALABILITY, SPEED, INTERPRETABILITY, STATE_TRACKING, GENERATION, CLOCK_GRID, PEERS)
+SPEED, INTERPRETABILITY, STATE_TRACKING, THEORY = "speed", "interpretability", "state tracking", "theory"
+ROWS = (
+    *(PARALLEL, LONG_RANGE, SCALABILITY, SPEED, INTERPRETABILITY, STATE_TRACKING),
+    *(GENERATION, CLOCK_GRID, PEERS, THEORY),
+)
 REFERENCE = "transformer-sinusoidal"
 """The architecture whose FLOPs and time the other regimes match."""
 DEVELOPMENT_SEED = 1000
@@ -93,8 +96,16 @@ class Plan:
             CLOCK_GRID: list(clock_grid(self.study, self.architectures, self.device)),
             PEERS: list(peers(self.study, self.device)),
             PARALLEL: [Trace(architecture=a, length=n) for a in self.architectures for n in self.study.trace_lengths],
+            THEORY: list(self._theory()),
         }
         return [Planned(trial, (row,)) for row, trials in named.items() for trial in trials]
+
+    def _theory(self) -> Iterator[Trace]:
+        """The plain variants at further sizes, and so at further widths."""
+        for name in (*(family.plain for family in FAMILIES.values()), *(a.name for a in self.strangers)):
+            for size in self.study.theory_core_parameters:
+                architecture = replace(self._find(name), core_parameters=size)
+                yield from (Trace(architecture=architecture, length=n) for n in self.study.theory_lengths)
 
     def clocks(self) -> list[Clock]:
         """The clocks that decide training speed, and that training times are matched by."""

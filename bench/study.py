@@ -87,6 +87,9 @@ class Study:
     learning_rates: tuple[float, ...] = (2e-3, 6e-3, 2e-2)
     regimes: tuple[str, ...] = (CORE_PARAMETERS,)
     trace_lengths: tuple[int, ...] = (16, 32, 64, 128, 256, 512)
+    theory_lengths: tuple[int, ...] = ()
+    """Lengths at which the plain variants are traced at further sizes too: how cost grows with the width."""
+    theory_core_parameters: tuple[int, ...] = (100_000, 400_000)
     clock_lengths: tuple[int, ...] = (64, 256, 1024)
     clock_tokens: int = 1024
     clock_samples: int = 15

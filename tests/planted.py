@@ -19,7 +19,7 @@ def add_traces(folder: Folder, name: str, exponent: float, lengths: Sequence[int
             Measurement("span_operations", 1000.0 * n ** (1 - exponent), subject) for subject in ("pram", "kernel")
         ]
         trial = {"kind": "trace", "architecture": architecture(name), "length": n, "device": "cpu"}
-        folder.add(trial, counts, rows=["parallel processing"])
+        folder.add(trial, counts, rows=["parallel"])
 
 
 def add_long_range(folder: Folder, name: str, unsolved: Sequence[str] = (), seeds: int = 3, **setting: Any) -> None:

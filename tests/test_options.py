@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pretended import learning
 
-from bench.options import make_plan, make_wanted
+from bench.options import make_column, make_plan, make_wanted
 from bench.planning import Plan, Planned
 from bench.studies import CLOCK, FULL, PEERS, QUICK
 from bench.trial import (
@@ -25,6 +25,8 @@ from bench.trial import (
     Timed,
     Trace,
 )
+from models import find
+from models.architecture import Architecture
 
 
 def learns(planned: list[Planned]) -> list[Learn]:
@@ -149,3 +151,30 @@ def test_what_cannot_be_is_one_line(study: str, architectures: tuple[str, ...], 
     with pytest.raises(ValueError, match=message) as caught:
         make_plan(study, architectures, device, None, None)
     assert "\n" not in str(caught.value)
+
+
+def columned(*columns: str, strangers: tuple[Architecture, ...] = ()) -> list[Planned]:
+    plan = Plan(study=QUICK, strangers=strangers)
+    passes = make_column(columns, plan)
+    return [p for stage in plan.stages for p in stage(developed(plan)) if passes(p)]
+
+
+@pytest.mark.parametrize("name", ["lstm", "LSTM"])
+def test_a_column_is_the_trials_of_its_family_and_every_comparison(name: str) -> None:
+    planned = columned(name)
+    assert {p.trial.architecture.family for p in planned if isinstance(p.trial, Learn | Trace)} == {"lstm"}
+    compared = [p for p in Plan(study=QUICK).structure_and_speed({}) if isinstance(p.trial, Timed)]
+    assert [p for p in planned if isinstance(p.trial, Timed)] == compared
+
+
+def test_a_column_of_a_stranger_and_no_column_at_all() -> None:
+    stranger = find("strangers:Window")
+    planned = columned(stranger.name, strangers=(stranger,))
+    assert {p.trial.architecture.name for p in planned if isinstance(p.trial, Learn | Trace)} == {stranger.name}
+    plan = Plan(study=QUICK)
+    assert len(columned()) == sum(len(stage(developed(plan))) for stage in plan.stages)
+
+
+def test_an_unknown_column_is_refused_with_the_closest() -> None:
+    with pytest.raises(ValueError, match="unknown column 'lstn': did you mean lstm"):
+        make_column(["lstn"], Plan(study=QUICK))

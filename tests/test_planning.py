@@ -184,12 +184,23 @@ def test_quick_has_every_row_and_every_task_of_the_rules() -> None:
     planned = [p for stage in plan.stages for p in stage(developed(plan))]
     assert {row for p in planned for row in p.rows} == {
         "parallel", "long range", "scalability", "speed", "interpretability", "state tracking",
-        "generation latency",
+        "generation latency", "theory",
     }  # fmt: skip
     long_range = {t.task.name for p in planned if "long range" in p.rows for t in learns([p]) if t.split == REPORT}
     assert long_range == {"needle", "latch", "copy", "adding", "mqar", "induction"}
     assert {p.trial.length for p in planned if isinstance(p.trial, Trace)} == {16, 32, 64, 128, 256, 512}
     assert all(isinstance(p.trial, Explain) for p in planned if "interpretability" in p.rows)
+
+
+def test_theory_traces_the_plain_variants_and_strangers_at_further_sizes_only() -> None:
+    """At the first size everybody is traced anyway, for the row of the table."""
+    plan = Plan(study=QUICK, strangers=(STRANGER,))
+    traced = [p.trial for p in plan.structure_and_speed({}) if p.rows == ("theory",)]
+    given = {(t.architecture.name, t.architecture.core_parameters, t.length) for t in traced if isinstance(t, Trace)}
+    names = [*(family.plain for family in FAMILIES.values()), STRANGER.name]
+    sizes, lengths = QUICK.theory_core_parameters, QUICK.theory_lengths
+    assert given == {(name, size, n) for name in names for size in sizes for n in lengths}
+    assert QUICK.core_parameters[0] not in sizes
 
 
 # Regimes

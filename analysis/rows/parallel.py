@@ -19,12 +19,9 @@ ELEMENTWISE, KERNELS = "pram", "kernel"
 
 def find(run: Run, contender: Contender) -> Finding:
     """Exponent q of work / span against n, over the traced lengths n >= 16."""
-    planned = run.select(kind="trace", architecture=contender.architecture)
-    planned = planned[planned["length"] >= SHORTEST_TRACE]
+    planned = select(run, contender)
     if planned.empty:
         return Finding(missing=absence(run, planned))
-    size = planned["core_parameters"].value_counts(sort=False).sort_index().idxmax()
-    planned = planned[planned["core_parameters"] == size]
     fit = _exponent(run, planned, ELEMENTWISE)
     if fit is None:
         return Finding(missing=absence(run, planned))
@@ -40,12 +37,28 @@ def find(run: Run, contender: Contender) -> Finding:
     )
 
 
+def select(run: Run, contender: Contender) -> pd.DataFrame:
+    """Planned traces of n >= 16, at the size that most of them have."""
+    planned = run.select(row="parallel", kind="trace", architecture=contender.architecture)
+    planned = planned[planned["length"] >= SHORTEST_TRACE]
+    if planned.empty:
+        return planned
+    size = planned["core_parameters"].value_counts(sort=False).sort_index().idxmax()
+    return planned[planned["core_parameters"] == size]
+
+
+def traced(run: Run, trials: pd.DataFrame, model: str) -> pd.DataFrame:
+    """Work, span (operations) and parallelism = work / span of the usable traces, by ascending length n."""
+    ok = trials[trials["status"] == "ok"].sort_values("length")
+    counts = {part: run.last(ok, f"{part}_operations", model) for part in ("work", "span")}
+    found = ok[["id", "length"]].assign(**counts, parallelism=counts["work"] / counts["span"])
+    return found[np.isfinite(found["parallelism"]) & (found["parallelism"] > 0)]
+
+
 def _exponent(run: Run, trials: pd.DataFrame, model: str) -> tuple[Slope, list[int]] | None:
     """Slope of log2(work / span) against log2 n and the lengths it rests on; None with fewer than two."""
-    ok = trials[trials["status"] == "ok"].sort_values("length")
-    parallelism = run.last(ok, "work_operations", model) / run.last(ok, "span_operations", model)
-    usable = np.isfinite(parallelism) & (parallelism > 0)
-    lengths = ok.loc[usable, "length"].astype(int)
+    found = traced(run, trials, model)
+    lengths = found["length"].astype(int)
     if lengths.nunique() < 2:
         return None
-    return slope(np.log2(lengths), np.log2(parallelism[usable])), lengths.tolist()
+    return slope(np.log2(lengths), np.log2(found["parallelism"])), lengths.tolist()
