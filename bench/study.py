@@ -65,7 +65,7 @@ class PeerGrid:
     lengths: tuple[int, ...]
     depth: int = 4
     tokens: int = 1024
-    samples: int = 3
+    samples: int = 5
     replicates: int = 3
     """Processes, each with its own memory layout: worth more to an interval than samples."""
     precision: str = "fp32"
