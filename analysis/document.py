@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import pandas as pd
 
+from analysis.drawing import Drawn
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
@@ -78,7 +80,7 @@ class Picture:
     name: str
     title: str
     finding: str
-    figure: Figure
+    figure: Figure | Drawn
     data: pd.DataFrame = field(default_factory=pd.DataFrame)
     """What is drawn, for those who would rather read."""
 

@@ -19,7 +19,7 @@ BESIDE_NOTE = (
     "Prices are medians over the cells that all best variants solve, an unsolved one counting as infinite; "
     "the exponent is at equal tokens a step, 0 being a cost linear in n."
 )
-UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
+UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]+")
 
 Cell = Mapping[str, Any]
 """A cell of verdicts.json."""
@@ -73,20 +73,20 @@ def legend(verdicts: Mapping[str, Any]) -> str:
 def cell_lines(cells: Cells, row: str, title: str) -> list[tuple[str, str]]:
     """The lines of one place in the table with their styles: the best variant, then the plain one."""
     best, plain = (cells[row, title, variant] for variant in VARIANTS)
-    lines = [(_words(best), ""), (_figure(best), ""), (_verdict(best), STYLES.get(best["verdict"], ""))]
+    lines = [(_words(best), ""), (figure(best), ""), (_verdict(best), STYLES.get(best["verdict"], ""))]
     # One variant can be both and still differ here: plain is judged beside plain ones, best beside best ones.
-    if all(plain[key] == best[key] for key in ("architecture", "verdict")) and _figure(plain) == _figure(best):
+    if all(plain[key] == best[key] for key in ("architecture", "verdict")) and figure(plain) == figure(best):
         lines.append(("plain: the same", "dim"))
     else:
         sign = f"{SIGNS[plain['verdict']]} " if plain["verdict"] in SIGNS else ""
         word = plain["measured"] or plain["verdict"]
-        lines += [(f"plain: {sign}{word}", "dim"), (_figure(plain), "dim")]
+        lines += [(f"plain: {sign}{word}", "dim"), (figure(plain), "dim")]
     return [(printable(line), style) for line, style in lines if line]
 
 
 def verdict_text(cell: Cell) -> str:
     """One cell in one line."""
-    parts = [_words(cell), _figure(cell), _verdict(cell)]
+    parts = [_words(cell), figure(cell), _verdict(cell)]
     return printable(", ".join(part for part in parts if part))
 
 
@@ -134,7 +134,8 @@ CELL_WIDTH = 26
 """Characters of a cell, three of them side by side in 80."""
 
 
-def _figure(cell: Cell) -> str:
+def figure(cell: Cell) -> str:
+    """Figure, interval and repetitions of one cell; what is known of them."""
     if cell["figure"] is None:
         return seeds(cell)
     ends = ["?" if cell[end] is None else _number(cell[end]) for end in ("low", "high")]
