@@ -192,7 +192,8 @@ def _firm(rule: Rule, finding: Finding, word: str | None) -> str:
     """Why a decided word is decided."""
     if finding.estimate is None:
         return f"{word} by rule, without a figure"
-    if cap := finding.estimate.caps.get(1.0, 0):
+    cap = finding.estimate.caps.get(1.0, 0)
+    if rule.word(finding.estimate.figure) != word:
         worst = cap >= len(rule.thresholds)
         return f"{word} by the rule's second condition{' alone, whatever the figure' * worst}; see the notes"
     left = " and without any one task" if finding.left_out else ""

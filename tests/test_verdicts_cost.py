@@ -40,7 +40,7 @@ def test_a_failed_trace_makes_the_verdict_undecided(tmp_path: Path) -> None:
     folder = Folder()
     add_traces(folder, "transformer-rotary", 0.98)
     trial = {"kind": "trace", "architecture": architecture("transformer-rotary"), "length": 256, "device": "cpu"}
-    folder.add(trial, status="failed", reason="fused kernel")
+    folder.add(trial, status="failed", reason="fused kernel", rows=["parallel"])
     found = cell(judged(folder, tmp_path), PARALLEL)
     assert outcome(found) == ("Yes", "undecided")
     assert "fused kernel" in found["reason"]

@@ -137,7 +137,7 @@ def mean_scores(scores: pd.DataFrame) -> pd.Series:
     return scores.drop(columns="seed").groupby("task").mean().mean()
 
 
-def _beats_random(means: pd.Series) -> bool:
+def beats_random(means: pd.Series) -> bool:
     """False as well where either was not measured: Good has to be shown."""
     return bool(
         means["comprehensiveness"] > means["random_comprehensiveness"]
@@ -147,7 +147,7 @@ def _beats_random(means: pd.Series) -> bool:
 
 def _estimate(scores: pd.DataFrame) -> Estimate:
     means = mean_scores(scores)
-    base = 0 if _beats_random(means) else MODERATE
+    base = 0 if beats_random(means) else MODERATE
     void = {factor: means["untrained"] > VOID_UNTRAINED * factor for factor in (1.0, *SENSITIVITY)}
     return Estimate(float(means["nap"]), {factor: VOID if is_void else base for factor, is_void in void.items()})
 
@@ -170,7 +170,7 @@ def _silent(planned: pd.DataFrame, scores: pd.DataFrame) -> list[str]:
 
 def _control_notes(scores: pd.DataFrame) -> list[str]:
     means = mean_scores(scores)
-    better = "better" if _beats_random(means) else "not better"
+    better = "better" if beats_random(means) else "not better"
     return [
         f"untrained control {means['untrained']:.2f}",
         f"{better} than random on comprehensiveness and sufficiency",

@@ -45,7 +45,7 @@ def find(run: Run, contender: Contender, setting: Setting, row: str = ROW) -> Fi
     `row` names the trials: another row of cells may be judged by the same rule.
     """
     planned = select(run, contender, setting, row)
-    cells = _cells(run, planned)
+    cells = tally(run, planned)
     measured = [cell for cell in cells if cell.finished]
     tasks = sorted({cell.task for cell in cells})
     if not measured or {cell.task for cell in measured} != set(tasks):
@@ -56,12 +56,12 @@ def find(run: Run, contender: Contender, setting: Setting, row: str = ROW) -> Fi
     solved, runs = sum(cell.solved for cell in measured), sum(cell.runs for cell in measured)
     rate = wilson(solved, runs)
     return Finding(
-        estimate=Estimate(_share(measured)),
-        interval=solved_share(_weights(measured), [c.solved for c in measured], [c.runs for c in measured]),
+        estimate=Estimate(share(measured)),
+        interval=solved_share(weights(measured), [c.solved for c in measured], [c.runs for c in measured]),
         left_out=_left_out(measured, tasks),
         bounds={
-            "missing trials all solved": Estimate(_share([_completed(cell, True) for cell in cells])),
-            "missing trials all unsolved": Estimate(_share([_completed(cell, False) for cell in cells])),
+            "missing trials all solved": Estimate(share([_completed(cell, True) for cell in cells])),
+            "missing trials all unsolved": Estimate(share([_completed(cell, False) for cell in cells])),
         },
         doubts=(f"no result for {', '.join(blank)}",) if blank else (),
         notes=(
@@ -74,7 +74,8 @@ def find(run: Run, contender: Contender, setting: Setting, row: str = ROW) -> Fi
     )
 
 
-def _cells(run: Run, planned: pd.DataFrame) -> list[Cell]:
+def tally(run: Run, planned: pd.DataFrame) -> list[Cell]:
+    """The planned trials cell by cell, by task, lag and length."""
     solved = run.last(planned, "solved").fillna(0) * (planned["status"] == "ok")
     cells = []
     for _, group in planned.groupby(["task", "lag", "length"], sort=True, dropna=False):
@@ -90,26 +91,27 @@ def _cells(run: Run, planned: pd.DataFrame) -> list[Cell]:
     return cells
 
 
-def _weights(cells: Sequence[Cell]) -> list[float]:
+def weights(cells: Sequence[Cell]) -> list[float]:
     """One weight per cell, summing to 1; cells of one task that share a lag share its weight."""
     tasks = {cell.task for cell in cells}
-    weights = []
+    found = []
     for cell in cells:
         lags = [other.lag for other in cells if other.task == cell.task]
         distinct = sorted(set(lags))
         weight = lag_weights(distinct)[distinct.index(cell.lag)]
-        weights.append(float(weight) / lags.count(cell.lag) / len(tasks))
-    return weights
+        found.append(float(weight) / lags.count(cell.lag) / len(tasks))
+    return found
 
 
-def _share(cells: list[Cell]) -> float:
-    return sum(w for cell, w in zip(cells, _weights(cells), strict=True) if 2 * cell.solved > cell.runs)
+def share(cells: Sequence[Cell]) -> float:
+    """Summed weights of the cells that more than half of their recorded trainings solved."""
+    return sum(w for cell, w in zip(cells, weights(cells), strict=True) if 2 * cell.solved > cell.runs)
 
 
 def _left_out(cells: list[Cell], tasks: list[str]) -> dict[str, Estimate]:
     if len(tasks) < 2:
         return {}
-    return {task: Estimate(_share([cell for cell in cells if cell.task != task])) for task in tasks}
+    return {task: Estimate(share([cell for cell in cells if cell.task != task])) for task in tasks}
 
 
 def _completed(cell: Cell, solved: bool) -> Cell:

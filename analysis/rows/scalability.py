@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -55,14 +56,21 @@ Grid = Mapping[tuple[str, str], Series]
 """(axis, source) -> series."""
 
 
+class Comparison(NamedTuple):
+    """What a figure rests on."""
+
+    own: Grid
+    rivals: Mapping[str, Grid]
+    """Architecture of a reference family -> its grid; the contender's own may be among them."""
+    sources: list[str]
+    """Those that all were measured on."""
+
+
 def find(run: Run, contender: Contender, contenders: list[Contender]) -> Finding:
     """Smaller ratio of exponents to the best family's, with the saturation of either axis as a cap."""
-    planned = _planned(run, contender.architecture)
+    planned = select(run, contender.architecture)
     names, absent = references(contender, contenders)
-    grids = {name: _grid(run, _planned(run, name)) for name in {*names, contender.architecture} if name}
-    own = grids.get(contender.architecture or "", {})
-    rivals = {name: grids[name] for name in names if _sources(grids[name])}
-    sources = sorted(set.intersection(*(_sources(grid) for grid in (own, *rivals.values()))))
+    own, rivals, sources = compared(run, contender, contenders)
     if not sources or not rivals:
         uncommon = "no source on which all families were measured"
         return Finding(missing=uncommon if _sources(own) else absence(run, planned))
@@ -83,7 +91,18 @@ def find(run: Run, contender: Contender, contenders: list[Contender]) -> Finding
     )
 
 
-def _planned(run: Run, architecture: str | None) -> pd.DataFrame:
+def compared(run: Run, contender: Contender, contenders: list[Contender]) -> Comparison:
+    """The fits behind the figure."""
+    names, _ = references(contender, contenders)
+    grids = {name: _grid(run, select(run, name)) for name in {*names, contender.architecture} if name}
+    own = grids.get(contender.architecture or "", {})
+    rivals = {name: grids[name] for name in names if _sources(grids[name])}
+    sources = sorted(set.intersection(*(_sources(grid) for grid in (own, *rivals.values()))))
+    return Comparison(own, rivals, sources)
+
+
+def select(run: Run, architecture: str | None) -> pd.DataFrame:
+    """Planned report trials of an architecture."""
     return run.select(row=ROW, split="report", regime=REGIME, architecture=architecture)
 
 
@@ -93,8 +112,8 @@ def _unmeasured(run: Run, planned: pd.DataFrame) -> list[str]:
     return [f"{blank} of {len(planned)} trials without an excess loss"] if blank else []
 
 
-def _grid(run: Run, planned: pd.DataFrame) -> Grid:
-    """Series of every axis and source that has at least two sizes."""
+def points(run: Run, planned: pd.DataFrame) -> dict[tuple[str, str], pd.DataFrame]:
+    """Trials behind every axis and source that has at least two sizes, each with its `size` and `excess` in nats."""
     ok = planned[planned["status"] == "ok"].copy()
     ok["excess"] = run.last(ok, "excess_loss_nats")
     ok = ok.dropna(subset=["excess"])
@@ -104,10 +123,17 @@ def _grid(run: Run, planned: pd.DataFrame) -> Grid:
     if len(common):
         parts["data"] = finite[finite["core_parameters"] == common.idxmax()]
     return {
-        (axis, str(source)): _series(group[AXES[axis]].to_numpy(dtype=float), group["excess"].to_numpy(dtype=float))
+        (axis, str(source)): group.assign(size=group[AXES[axis]].astype(int))
         for axis, part in parts.items()
         for source, group in part.groupby("task", sort=True)
         if group[AXES[axis]].nunique() >= 2
+    }
+
+
+def _grid(run: Run, planned: pd.DataFrame) -> Grid:
+    return {
+        key: _series(group["size"].to_numpy(dtype=float), group["excess"].to_numpy(dtype=float))
+        for key, group in points(run, planned).items()
     }
 
 
@@ -142,18 +168,18 @@ def _sources(grid: Grid) -> set[str]:
     return set.intersection(*({source for axis, source in grid if axis == wanted} for wanted in AXES))
 
 
-def _exponents(grid: Grid, sources: list[str]) -> Array:
+def exponents(grid: Grid, sources: list[str]) -> Array:
     """(axes, sources, 1)"""
     return np.array([[[grid[axis, source].fit.interval.point] for source in sources] for axis in AXES])
 
 
 def _stacked(rivals: Mapping[str, Grid], sources: list[str]) -> Array:
     """(families, axes, sources, 1)"""
-    return np.stack([_exponents(grid, sources) for grid in rivals.values()])
+    return np.stack([exponents(grid, sources) for grid in rivals.values()])
 
 
 def _figure(own: Grid, rivals: Mapping[str, Grid], sources: list[str]) -> float:
-    return float(relative_exponent(_exponents(own, sources), _stacked(rivals, sources))[0])
+    return float(relative_exponent(exponents(own, sources), _stacked(rivals, sources))[0])
 
 
 def _interval(name: str, own: Grid, rivals: Mapping[str, Grid], sources: list[str]) -> Interval:
@@ -167,7 +193,7 @@ def _interval(name: str, own: Grid, rivals: Mapping[str, Grid], sources: list[st
     return relative_interval(draws[name], np.array(others), _figure(own, rivals, sources), ceiling)
 
 
-def _saturated(grid: Grid, sources: list[str], axis: str, factor: float = 1.0, margins: float = 0.0) -> bool:
+def saturated(grid: Grid, sources: list[str], axis: str, factor: float = 1.0, margins: float = 0.0) -> bool:
     """Whether the last doubling gains no more than `factor` seed deviations, both pooled over the sources.
 
     `margins` moves the gain by so many of its own margins of error.
@@ -185,7 +211,7 @@ def _unjudged(grid: Grid, sources: list[str]) -> list[str]:
 
 def _caps(grid: Grid, sources: list[str]) -> dict[float, int]:
     """One saturated axis allows Moderate at best, two allow Low."""
-    return {f: sum(_saturated(grid, sources, axis, f) for axis in AXES) for f in (1.0, *SENSITIVITY)}
+    return {f: sum(saturated(grid, sources, axis, f) for axis in AXES) for f in (1.0, *SENSITIVITY)}
 
 
 def _bounds(own: Grid, sources: list[str], figure: float) -> dict[str, Estimate]:
@@ -194,7 +220,7 @@ def _bounds(own: Grid, sources: list[str], figure: float) -> dict[str, Estimate]
     A cap decides a word whatever the figure is, so it must not come from the noise of a few seeds.
     """
     ends = {"saturated within the error of the last gain": -1.0, "not saturated within the error of the last gain": 1.0}
-    caps = {name: sum(_saturated(own, sources, axis, margins=end) for axis in AXES) for name, end in ends.items()}
+    caps = {name: sum(saturated(own, sources, axis, margins=end) for axis in AXES) for name, end in ends.items()}
     return {name: Estimate(figure, {1.0: cap}) for name, cap in caps.items()}
 
 
@@ -205,10 +231,10 @@ def _left_out(own: Grid, rivals: Mapping[str, Grid], sources: list[str]) -> dict
 
 def _notes(own: Grid, rivals: Mapping[str, Grid], sources: list[str]) -> tuple[str, ...]:
     notes = [f"sources: {', '.join(sources)}"]
-    mine = combined_exponent(_exponents(own, sources))[:, 0]
+    mine = combined_exponent(exponents(own, sources))[:, 0]
     best = combined_exponent(_stacked(rivals, sources)).max(axis=0)[:, 0]
     for axis, exponent, leading in zip(AXES, mine, best, strict=True):
-        state = "saturated" if _saturated(own, sources, axis) else "not saturated"
+        state = "saturated" if saturated(own, sources, axis) else "not saturated"
         sizes = ", ".join(f"{size:,}" for size in own[axis, sources[0]].sizes)
         notes.append(f"exponent against {axis} {exponent:.2f} (best family {leading:.2f}), {state}; sizes {sizes}")
     clipped = sum(own[axis, source].clipped for axis in AXES for source in sources)
