@@ -22,6 +22,8 @@ class Material:
     run: Run
     verdicts: Mapping[str, Any]
     """As in verdicts.json; empty where the study has no row of the table."""
+    label: str = ""
+    """What tells it from other runs of the same study and device; empty where nothing must."""
 
     @property
     def study(self) -> str:
@@ -32,6 +34,14 @@ class Material:
     def device(self) -> str:
         """What it ran on, as the plan says: cpu, cuda, cuda:0."""
         return str(self.run.plan["device"])
+
+    @property
+    def title(self) -> str:
+        """Study, device and machine in words."""
+        machine = self.run.machine
+        where = machine.get("accelerator") or machine.get("processor") or ""
+        named = f"study {self.study} on {self.device}{f' ({where})' if where else ''}"
+        return f"{named}, {self.label}" if self.label else named
 
     @cached_property
     def headline(self) -> Setting:

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from analysis.clocks import findings, wording
+from analysis.clocks import findings, titles, wording
 from analysis.clocks.across import pick
 from analysis.clocks.findings import Frames
 from analysis.clocks.measured import Clocks
 from analysis.clocks.panels import Curve, draw
-from analysis.clocks.samples import BYTES, FULL_PRECISION, LAYOUTS, PLAINEST, SINGLE
+from analysis.clocks.samples import BYTES, CONSTANT, FULL_PRECISION, LAYOUTS, PLAINEST, SINGLE
 from analysis.drawing import Mark, label, marks, save, style
 
 if TYPE_CHECKING:
@@ -27,57 +27,89 @@ WORTH = 1.05
 """A kernel is drawn in the figure of memory where its bytes differ by more than this factor."""
 WIDTH, WIDE, HEIGHT = 3.4, 4.4, 2.7
 """Inches of a panel; the wide one has room for the names of kernels."""
+PAGE_WIDTH, PAGE_HEIGHT = 7.0, 2.2
+"""Inches of a figure for a page of text, and the height of its panels."""
 TITLE_LETTERS, NOTE_LETTERS = 12, 17
 """Letters that fit in an inch."""
+NAME_LETTERS = 24
+"""Of a name beside its curve."""
 
 
 def write(clocks: Clocks, frames: Frames, folder: Path) -> list[str]:
     """Draw what was measured; returns the names of the files, relative to `folder`."""
-    figures: dict[str, tuple[bool, Callable[[Clocks, Frames], Figure]]] = {
-        "step-time.svg": (not pick(frames["seconds"], **PLAINEST).empty, step_time),
-        "memory.svg": (not pick(frames["memory"], layout=SINGLE).empty, memory),
-        "generation.svg": (not frames["generation"].empty, generation),
-        "backends.svg": (not pick(frames["kernel_times"], **PLAINEST).empty, backends),
+    figures: dict[str, Callable[[Clocks, Frames], Figure]] = {
+        "step-time": step_time,
+        "memory": memory,
+        "generation": generation,
+        "backends": backends,
     }
     names = []
-    for name, (measured, drawn) in figures.items():
-        if measured:
+    for name, drawn in figures.items():
+        if name in measured(frames):
             with style():
-                save(drawn(clocks, frames), folder / FOLDER / name)
-            names.append(f"{FOLDER}/{name}")
+                save(drawn(clocks, frames), folder / FOLDER / f"{name}.svg")
+            names.append(f"{FOLDER}/{name}.svg")
     return names
 
 
-def step_time(clocks: Clocks, frames: Frames) -> Figure:
-    """Milliseconds of a training step: a row for each layout, a column for each size; lead changes shaded."""
+def measured(frames: Frames) -> list[str]:
+    """Names of the figures for which there is something to draw."""
+    empty = {
+        "step-time": pick(frames["seconds"], **PLAINEST).empty,
+        "memory": pick(frames["memory"], layout=SINGLE).empty,
+        "generation": frames["generation"].empty,
+        "backends": pick(frames["kernel_times"], **PLAINEST).empty,
+    }
+    return [name for name, is_empty in empty.items() if not is_empty]
+
+
+def step_time(clocks: Clocks, frames: Frames, page: bool = False) -> Figure:
+    """Milliseconds of a training step: a row for each layout, a column for each size; lead changes shaded.
+
+    For a page of text, here and below, the figure has its width, panels below each other and no title of its own.
+    """
     steps = pick(frames["seconds"], **PLAINEST)
     layouts = [layout for layout in LAYOUTS if layout in set(steps["layout"])]
     sizes = sorted(steps["size"].unique())
-    main = findings.headline_size(clocks)
-    said = [
-        f"with {findings.layout_name(clocks, layout)} {findings.fastest(frames, layout, main)}" for layout in layouts
-    ]
-    figure, grid = _panels(f"Fastest at {main:,} core parameters: {'; '.join(said)}", len(layouts), len(sizes))
-    for row, layout in zip(grid, layouts, strict=True):
-        for axes, size in zip(row, sizes, strict=True):
+    figure, grid = _panels(titles.steps(clocks, frames), *_turned(len(layouts), len(sizes), page), page=page)
+    for i, layout in enumerate(layouts):
+        for j, size in enumerate(sizes):
+            axes = grid[j][i] if page else grid[i][j]
             own = pick(steps, layout=layout, size=size)
-            draw(axes, _plain_curves(clocks, own, "length", 1e3), _tick)
-            axes.set_title(f"{findings.layout_name(clocks, layout)}, {size:,} core parameters")
+            grown = _step_exponents(frames, layout, int(size)) if page else {}
+            draw(axes, _curves(clocks, own, "length", list(clocks.plain.values()), 1e3, grown), _tick)
+            between = ",\n" if page else ", "
+            axes.set_title(f"{findings.layout_name(clocks, layout)}{between}{size:,} core parameters")
             _shade(axes, frames, layout, size)
+    for row in grid:
         row[0].set_ylabel("ms per training step")
-    _finish(figure, grid, "length n [tokens]", _where(clocks, steps["replicates"]) + "; grey: where the lead changes")
+    said = "; grey: where the lead changes" + "; exponents over the last doubling" * page
+    _finish(figure, grid, "length n [tokens]", _where(clocks, steps["replicates"]) + said)
     return figure
 
 
-def memory(clocks: Clocks, frames: Frames) -> Figure:
+def _step_exponents(frames: Frames, layout: str, size: int) -> dict[str, str]:
+    """Architecture -> the exponent of its step time over the last doubling, as it stands beside its name.
+
+    With constant tokens a step holds 1/n as many sequences, so its exponent is one less than that of a sequence.
+    """
+    tails = pick(frames["exponents"], **PLAINEST, layout=layout, size=size, tail=True)
+    less = 1.0 if layout == CONSTANT else 0.0
+    return {
+        str(name): f"  n^{wording.decimals(point - less)}"
+        for name, point in zip(tails["subject"], tails["point"], strict=True)
+    }
+
+
+def memory(clocks: Clocks, frames: Frames, page: bool = False) -> Figure:
     """Bytes kept for the backward pass, and peak bytes, of one sequence: families and the kernels that differ."""
     size = findings.headline_size(clocks)
     held = pick(frames["memory"], layout=SINGLE, size=size, precision=FULL_PRECISION, threads=1)
-    grown = pick(frames["memory_exponents"], layout=SINGLE, size=size, precision=FULL_PRECISION, threads=1, tail=True)
+    grown = titles.memory_exponents(clocks, frames)
     apart = frames["kernel_bytes"]
     apart = apart[(apart["ratio"] > WORTH) | (apart["ratio"] < 1 / WORTH)]
-    figure, grid = _panels(_memory_title(clocks, grown), 1, len(BYTES), WIDE)
-    for axes, metric in zip(grid[0], BYTES, strict=True):
+    figure, grid = _panels(titles.memory(clocks, frames), *_turned(1, len(BYTES), page), WIDE, page)
+    for axes, metric in zip((axes for row in grid for axes in row), BYTES, strict=True):
         own = pick(held, metric=metric).rename(columns={"bytes": "point"})
         exponents = pick(grown, metric=metric).set_index("subject")["point"]
         subjects = [*clocks.plain.values(), *(k for k in clocks.kernels if k in set(apart["subject"]))]
@@ -87,28 +119,18 @@ def memory(clocks: Clocks, frames: Frames) -> Figure:
         }
         draw(axes, _curves(clocks, own, "length", subjects, 1.0, suffix), _byte_tick)
         axes.set_title({"saved_bytes": "kept for the backward pass", "peak_bytes": "peak of a training step"}[metric])
-    grid[0][0].set_ylabel("memory")
+    for row in grid:
+        row[0].set_ylabel("memory")
     where = f"{findings.device(clocks)}, 1 thread, fp32, one sequence a step, {size:,} core parameters, measured once"
     _finish(figure, grid, "length n [tokens]", where + "; exponents over the last doubling")
     return figure
 
 
-def _memory_title(clocks: Clocks, grown: pd.DataFrame) -> str:
-    own = pick(grown, metric="saved_bytes").set_index("subject")["point"]
-    plain = [f"{clocks.titles[f]} n^{wording.decimals(own[n])}" for f, n in clocks.plain.items() if n in own]
-    others = [f"{name} n^{wording.decimals(own[name])}" for name in clocks.kernels if name in own and own[name] > 1.3]
-    said = wording.listed([*plain, *others])
-    return f"Memory kept for the backward pass grows as {said}" if said else "Memory of one sequence"
-
-
-def generation(clocks: Clocks, frames: Frames) -> Figure:
+def generation(clocks: Clocks, frames: Frames, page: bool = False) -> Figure:
     """Microseconds of a generated token, and bytes of the state, against the context."""
     seconds = frames["generation"]
     state = frames["state"].rename(columns={"state_bytes": "point"}).dropna(subset=["point"])
-    longest = int(seconds["context"].max())
-    at_end = pick(seconds, context=longest).set_index("subject")["point"]
-    said = [f"{clocks.titles[f]} {wording.number(at_end[n] * 1e6)} µs" for f, n in clocks.plain.items() if n in at_end]
-    figure, grid = _panels(f"A token after {longest:,} others takes: {', '.join(said)}", 1, 2)
+    figure, grid = _panels(titles.generation(clocks, frames), 1, 2, page=page)
     draw(grid[0][0], _plain_curves(clocks, seconds, "context", 1e6), _tick)
     draw(grid[0][1], _plain_curves(clocks, state, "context", 1.0), _byte_tick)
     grid[0][0].set_ylabel("µs per generated token")
@@ -117,34 +139,38 @@ def generation(clocks: Clocks, frames: Frames) -> Figure:
     return figure
 
 
-def backends(clocks: Clocks, frames: Frames) -> Figure:
+def backends(clocks: Clocks, frames: Frames, page: bool = False) -> Figure:
     """Seconds of a step on another kernel over those of the same architecture as shipped."""
     steps = pick(frames["kernel_times"], **PLAINEST)
     layouts = [layout for layout in LAYOUTS if layout in set(steps["layout"])]
-    changed = [change for change in findings.word_changes(clocks, frames) if change.certain]
-    said = "; ".join(f"{change.kernel}: {change}" for change in changed)
-    title = (
-        f"The kernel decides the word of training speed: {said}" if said else "No kernel changes a word beyond doubt"
-    )
-    figure, grid = _panels(title, 1, len(layouts), WIDE)
-    for axes, layout in zip(grid[0], layouts, strict=True):
+    figure, grid = _panels(titles.backends(clocks, frames), *_turned(1, len(layouts), page), WIDE, page)
+    for axes, layout in zip((axes for row in grid for axes in row), layouts, strict=True):
         own = pick(steps, layout=layout, size=findings.headline_size(clocks))
         draw(axes, _curves(clocks, own, "length", list(clocks.kernels)), _tick)
         axes.axhline(1.0, color="0.3", lw=0.8)
         axes.set_title(findings.layout_name(clocks, layout))
-    grid[0][0].set_ylabel("step time / as shipped")
+    for row in grid:
+        row[0].set_ylabel("step time / as shipped")
     size = f", {findings.headline_size(clocks):,} core parameters"
     _finish(figure, grid, "length n [tokens]", _where(clocks, steps["replicates"]) + size)
     return figure
 
 
-def _panels(title: str, rows: int, columns: int, width: float = WIDTH) -> tuple[Figure, list[list[Axes]]]:
+def _turned(rows: int, columns: int, page: bool) -> tuple[int, int]:
+    return (columns, rows) if page else (rows, columns)
+
+
+def _panels(
+    title: str, rows: int, columns: int, width: float = WIDTH, page: bool = False
+) -> tuple[Figure, list[list[Axes]]]:
     from matplotlib.figure import Figure
 
-    across = width * columns + 1.2
-    figure = Figure(figsize=(across, HEIGHT * rows + 1.0), layout="constrained")
-    lines = textwrap.wrap(title, int(TITLE_LETTERS * across))
-    figure.suptitle("\n".join(map(label, lines)), x=0.01, ha="left", fontsize=10)
+    across = PAGE_WIDTH if page else width * columns + 1.2
+    height = PAGE_HEIGHT * rows + 0.6 if page else HEIGHT * rows + 1.0
+    figure = Figure(figsize=(across, height), layout="constrained")
+    if not page:
+        lines = textwrap.wrap(title, int(TITLE_LETTERS * across))
+        figure.suptitle("\n".join(map(label, lines)), x=0.01, ha="left", fontsize=10)
     grid = figure.subplots(rows, columns, squeeze=False, sharex=True)
     return figure, [list(row) for row in grid]
 
@@ -181,6 +207,7 @@ def _curves(
             number = list(clocks.kernels).index(name)
             mark = Mark(mark.colour, KERNEL_MARKERS[number % len(KERNEL_MARKERS)], ":")
         title = clocks.titles[family_of[name]] if name in family_of else name
+        title = title if len(title) <= NAME_LETTERS else title[: NAME_LETTERS - 1] + "…"
         found.append(Curve(title + (suffix or {}).get(name, ""), mark, points))
     return found
 

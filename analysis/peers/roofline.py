@@ -15,14 +15,17 @@ import numpy as np
 from analysis import drawing
 from analysis.peers import words
 from analysis.peers.compared import OURS, Row
-from analysis.peers.figure import GREY, offset, size, width_handles
+from analysis.peers.figure import GREY, PAGE_WIDTH, offset, short, size, width_handles
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 NAME = "roofline.svg"
 ROOFS = {"matmul": ("torch.mm", "-"), "convolution": ("best kernel (one-tap convolution)", "--")}
 GIGA = 1e9
+ROOF = 2.6
+"""Inches of the roof above the shares, on a page."""
 
 
 def attainable(intensity: np.ndarray, peak: float, bandwidth: float) -> np.ndarray:
@@ -32,31 +35,42 @@ def attainable(intensity: np.ndarray, peak: float, bandwidth: float) -> np.ndarr
 
 def draw(figures: Mapping[str, Any], folder: Path) -> str:
     """Draw and save; returns the file's name, or nothing when a probe or every contender is missing."""
+    with drawing.style():
+        figure = drawn(figures)
+        return drawing.save(figure, folder / NAME).name if figure else ""
+
+
+def drawn(figures: Mapping[str, Any], page: bool = False) -> Figure | None:
+    """The figure, the shares beside the roof or, as wide as a `page` of text, below it; None without either."""
+    from matplotlib.figure import Figure
+
     limits = {row["probe"]: float(row["per_second"][0]) for row in figures["machine"]}
     rows = [row for row in figures["contenders"] if row["share_of_matmul"] is not None]
     if not rows or not {"matmul", "copy"} <= set(limits):
-        return ""
-    with drawing.style():
-        from matplotlib.figure import Figure
-
-        lengths, widths = (sorted({row[key] for row in rows}) for key in ("length", "width"))
-        subjects = sorted({(row["group"], row["who"]) for row in rows}, key=_order(words.groups(figures)))
-        height = 1.9 + 0.34 * max(10, len(subjects))
+        return None
+    lengths, widths = (sorted({row[key] for row in rows}) for key in ("length", "width"))
+    subjects = sorted({(row["group"], row["who"]) for row in rows}, key=_order(words.groups(figures)))
+    height = 1.9 + 0.34 * max(10, len(subjects))
+    if page:
+        figure = Figure(figsize=(PAGE_WIDTH, ROOF + 0.8 * height), layout="constrained")
+        grid = figure.add_gridspec(2, len(lengths), height_ratios=[ROOF, 0.8 * height - 1.0])
+        roof = figure.add_subplot(grid[0, :])
+        panels = [figure.add_subplot(grid[1, place]) for place in range(len(lengths))]
+    else:
         figure = Figure(figsize=(4.4 + 2.8 * len(lengths), height), layout="constrained")
         roof, *panels = figure.subplots(1, 1 + len(lengths), width_ratios=[1.5] + [1.0] * len(lengths))
-        right = max(*(row["share_of_matmul"][0] for row in rows), *(limits.get(p, 0) / limits["matmul"] for p in ROOFS))
-        marks = drawing.marks(words.groups(figures))
-        _roof(roof, rows, limits, marks)
-        for axes, length in zip(panels, lengths, strict=True):
-            held = [row for row in rows if row["length"] == length]
-            _shares(axes, held, subjects, widths, limits, marks)
-            axes.set(title=f"n = {length}", xlabel="share of the torch.mm peak", xlim=(0.0, 1.05 * right))
-            if axes is not panels[0]:
-                axes.set_yticklabels([])
-        handles = [*roof.get_legend_handles_labels()[0], *width_handles(widths)]
-        figure.legend(handles=handles, loc="outside lower center", ncols=4, frameon=False)
-        drawing.save(figure, folder / NAME)
-    return NAME
+    right = max(*(row["share_of_matmul"][0] for row in rows), *(limits.get(p, 0) / limits["matmul"] for p in ROOFS))
+    marks = drawing.marks(words.groups(figures))
+    _roof(roof, rows, limits, marks)
+    for axes, length in zip(panels, lengths, strict=True):
+        held = [row for row in rows if row["length"] == length]
+        _shares(axes, held, subjects, widths, limits, marks)
+        axes.set(title=f"n = {length}", xlabel="share of the torch.mm peak", xlim=(0.0, 1.05 * right))
+        if axes is not panels[0]:
+            axes.set_yticklabels([])
+    handles = [*roof.get_legend_handles_labels()[0], *width_handles(widths)]
+    figure.legend(handles=handles, loc="outside lower center", ncols=3 if page else 4, frameon=False)
+    return figure
 
 
 def _order(groups: Sequence[str]) -> Any:
@@ -79,7 +93,7 @@ def _roof(axes: Axes, rows: Sequence[Row], limits: Mapping[str, float], marks: M
     for group in (group for group in marks if any(row["group"] == group for row in placed)):
         for ours in (True, False):
             held = [row for row in placed if (row["group"], row["who"] == OURS) == (group, ours)]
-            text = drawing.label(f"{words.name(group)}, {'ours' if ours else 'peers'}")
+            text = short(f"{words.name(group)}, {'ours' if ours else 'peers'}")
             _points(axes, held, marks[group], text, ours)
     axes.set(xscale="log", yscale="log", title=f"Roofline; memory {limits['copy'] / GIGA:,.1f} GB/s")
     axes.set_xlabel("FLOPs per byte that must move\n(lower bound of traffic)")
@@ -121,7 +135,7 @@ def _shares(
     for probe, (_, line) in ROOFS.items():
         if probe in limits:
             axes.axvline(limits[probe] / limits["matmul"], color=GREY, linestyle=line, linewidth=1.2, zorder=1)
-    texts = [drawing.label(f"{words.name(group)}: {who}") for group, who in subjects]
+    texts = [short(f"{words.name(group)}: {who}") for group, who in subjects]
     axes.set_yticks([-y for y in range(len(subjects))], texts)
     axes.set_ylim(0.6 - len(subjects), 0.6)
     axes.grid(False, axis="y")

@@ -1,0 +1,40 @@
+"""Independent calls, shared out over the cores in forked processes, which need nothing sent to them."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import warnings
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from typing import TypeVar
+
+T = TypeVar("T")
+
+FEW = 4
+"""Calls for which no process is worth starting."""
+_WAITING: list[Callable[[], object]] = []
+"""What a forked process finds to do."""
+
+
+def results(calls: Sequence[Callable[[], T]]) -> list[T]:
+    """What each call returns, in order; an exception in one is raised here.
+
+    What is returned must be fit to be sent to another process. Without forks, as on Windows, one call follows the other.
+    """
+    if len(calls) < FEW or "fork" not in multiprocessing.get_all_start_methods():
+        return [call() for call in calls]
+    _WAITING[:] = calls
+    context = multiprocessing.get_context("fork")
+    try:
+        with warnings.catch_warnings():
+            # Said of any process with threads; those of the numeric libraries are idle here.
+            warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)
+            with ProcessPoolExecutor(os.cpu_count(), mp_context=context) as pool:
+                return list(pool.map(_waiting, range(len(calls))))  # type: ignore[arg-type]
+    finally:
+        _WAITING.clear()
+
+
+def _waiting(number: int) -> object:
+    return _WAITING[number]()
