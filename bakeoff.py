@@ -27,7 +27,8 @@ Examples:
   bakeoff run smoke                          every kind of trial once, in a minute
   bakeoff run full --seeds 10 --workers 8    hours; ctrl-C and the same command resumes
   bakeoff run clock                          speed and memory against length, at three sizes
-  bakeoff report quick                       rebuild table and files from the records; needs no torch
+  bakeoff report quick                       one page with every figure, from the records; needs no torch
+  bakeoff compare before/quick quick         what changed between two runs, beyond doubt
   bakeoff show 3f9c                          one trial: what it was, what it measured
 """
 
@@ -99,18 +100,63 @@ def run(study: str, **options: Any) -> None:
     measure(study, **options)
 
 
-@main.command(epilog="\b\nExample:\n  bakeoff report quick")
-@click.argument("study")
+@main.command(
+    epilog="\b\nExamples:\n  bakeoff report quick\n  bakeoff report quick clock peers\n"
+    "  bakeoff report reports/quick reports/published/h100/quick --out both"
+)
+@click.argument("studies", nargs=-1, required=True, metavar="STUDY...")
 @click.option("--reports", type=click.Path(path_type=Path), default=Path("reports"), show_default=True,
-              help="Where the folder of the study is.")  # fmt: skip
-def report(study: str, reports: Path) -> None:
-    """Rebuild table, verdicts and measurements of a STUDY, or of a run folder, from its records. Needs no torch."""
-    folder = Path(study) if (Path(study) / "plan.json").exists() else reports / study
+              help="Where the folders of the studies are.")  # fmt: skip
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False),
+              help="Folder of the page.  [default: the study's own; of several, one named after them]")  # fmt: skip
+def report(studies: tuple[str, ...], reports: Path, out: Path | None) -> None:
+    """One page on a STUDY, or on several: report.html, the same as Markdown, figures. Needs no torch, no network.
+
+    A STUDY is a name or the path of a run folder. Table, verdicts and measurements of each are rebuilt as well.
+    """
+    folders = list(dict.fromkeys(run_folder(study, reports) for study in studies))
+    written = [write_report(folder) for folder in folders]
+    from analysis import publish
+
+    with faults():
+        target = out or (folders[0] if len(folders) == 1 else reports / "+".join(folder.name for folder in folders))
+        files = publish.report(written, target)
+    click.echo(f"page in {target}: {', '.join(files)}")
+
+
+@main.command(
+    epilog="\b\nExamples:\n  bakeoff compare before/quick reports/quick\n  bakeoff compare quick gpu --out both"
+)
+@click.argument("before", metavar="A")
+@click.argument("after", metavar="B")
+@click.option("--reports", type=click.Path(path_type=Path), default=Path("reports"), show_default=True,
+              help="Where the folders of the studies are.")  # fmt: skip
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False),
+              help="Folder of the page.  [default: one in the reports folder, named after both]")  # fmt: skip
+def compare(before: str, after: str, reports: Path, out: Path | None) -> None:
+    """Set two runs side by side, say what differs beyond doubt, and write it as a page. Needs no torch.
+
+    A and B are names of studies or paths of run folders: before and after a change, CPU and GPU, with a layer and
+    without it.
+    """
+    a, b = run_folder(before, reports), run_folder(after, reports)
+    from analysis import publish
+    from analysis import report as judgement
+
+    with faults():
+        target = out or reports / "compare" / f"{a.name}+{b.name}"
+        found, files = publish.comparison(judgement.write(a), judgement.write(b), target)
+    click.echo("\n".join([*found, f"page in {target}: {', '.join(files)}"]))
+
+
+def run_folder(name: str, reports: Path) -> Path:
+    """The folder of a study or of a path."""
+    folder = Path(name) if (Path(name) / "plan.json").exists() else reports / name
     if not (folder / "plan.json").exists():
         raise Fault(
             f"no run in {folder} (plan.json is missing there): `bakeoff list` names the studies that can be run"
         )
-    write_report(folder)
+    return folder
 
 
 @main.command(name="list")
@@ -215,8 +261,8 @@ def measure(study: str, *, architectures: tuple[str, ...], device: str, workers:
     write_report(folder)
 
 
-def write_report(folder: Path) -> None:
-    """Judge the records of a folder, write its files, print its table."""
+def write_report(folder: Path) -> Any:
+    """Judge the records of a folder, write its files, print its table; returns what was written."""
     from rich.console import Console
 
     from analysis import report as judgement
@@ -227,6 +273,7 @@ def write_report(folder: Path) -> None:
         if written.verdicts:
             layout.render(written.verdicts, Console(highlight=False))
         click.echo("\n".join([*written.found, f"written in {folder}: {', '.join(written.files)}"]))
+    return written
 
 
 def print_published() -> None:

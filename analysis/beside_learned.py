@@ -35,6 +35,8 @@ def _cost(label: str, prices: pd.Series, form: str) -> Measure:
     if prices.empty:
         return Measure(label)
     median = float(np.median(prices))
+    if np.isnan(median):
+        return Measure(label)
     known = np.isfinite(median)
     text = form.format(median) if known else "most not solved"
     return Measure(label, text, (("median", median if known else None), ("cells", len(prices))))

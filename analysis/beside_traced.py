@@ -17,6 +17,8 @@ from analysis.stats import Array, slope
 FEWEST = 3
 """Lengths that a law needs: any two points lie on a line."""
 CLOSE = 1e-9
+ENDLESS = ("gradient_half_length_positions",)
+"""May be infinite; of the others, what is not finite was not measured."""
 
 
 def reach(context: Context, name: str) -> list[Measure]:
@@ -48,6 +50,7 @@ def span(context: Context, name: str) -> list[Measure]:
     label = f"span in kernels, n={n}"
     if value is None:
         return [Measure(label)]
+    series = series[np.isfinite(series)]
     found = law(series.index.to_numpy(dtype=float), series.to_numpy(dtype=float))
     text = f"{value:,.0f}" + (f": {found}" if found else "")
     return [Measure(label, text, (("value", value), ("law", found or None)))]
@@ -130,4 +133,5 @@ def _at_longest(context: Context, name: str, metric: str, subject: str = "") -> 
         return None, None
     n = int(traces["length"].max())
     series = _series(context, name, metric, subject)
-    return n, float(series[n]) if n in series.index else None
+    value = float(series.get(n, np.nan))
+    return n, value if np.isfinite(value) or (metric in ENDLESS and n in series.index) else None

@@ -20,7 +20,7 @@ _WAITING: list[Callable[[], object]] = []
 def results(calls: Sequence[Callable[[], T]]) -> list[T]:
     """What each call returns, in order; an exception in one is raised here.
 
-    What is returned must be fit to be sent to another process. Without forks, as on Windows, one call follows the other.
+    What is returned must be fit to be sent to another process. Without forks, as on Windows, calls follow one another.
     """
     if len(calls) < FEW or "fork" not in multiprocessing.get_all_start_methods():
         return [call() for call in calls]

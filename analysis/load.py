@@ -5,18 +5,25 @@ A planned trial without a record is kept, as `not run`; so is one that failed. N
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import gc
+from array import array
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
 
+from analysis.lookup import Lookup
+from analysis.planned import FACTS, Entry, entries, recorded
 from bench import records
-from bench.records import Record, RecordsError
+from bench.records import Columns, Line
 
+T = TypeVar("T")
 NOT_RUN = "not run"
 TIDY = (
     "id",
@@ -49,6 +56,9 @@ WHOLE = (
     *("tokens", "context", "threads", "width"),
 )
 """Columns of whole numbers that may be blank."""
+OUTCOME = ("status", "reason", "fingerprint", "finished")
+NO_OUTCOME = (NOT_RUN, "", "", "")
+"""Columns that come from the record, and what they hold without one."""
 
 
 @dataclass(frozen=True)
@@ -70,48 +80,49 @@ class Run:
         keep = self.trials["planned"].to_numpy(dtype=bool)
         row = wanted.pop("row", None)
         if row is not None:
-            keep = keep & np.array([row in rows for rows in self.trials["rows"]], dtype=bool)
+            keep = keep & self.lookup.holding(row)
         for column, value in wanted.items():
-            keep = keep & (self.trials[column] == value).fillna(False).to_numpy(dtype=bool)
+            keep = keep & self.lookup.equal(column, value)
         return self.trials[keep]
 
     def last(self, trials: pd.DataFrame, metric: str, subject: str = "") -> pd.Series:
         """Last value of a metric per trial, indexed like `trials`; NaN where it was not measured."""
-        found = self.of(metric)
-        found = found[found["subject"] == subject].drop_duplicates("trial", keep="last")
-        return found.set_index("trial")["value"].reindex(trials.index)
+        return pd.Series(self.lookup.last(metric, subject)[trials.index], trials.index, name="value")
 
     def of(self, metric: str) -> pd.DataFrame:
         """Values of one metric, as in `values`."""
-        return self._by_metric.get(metric, self.values.iloc[:0])
+        return self.lookup.of(metric)
 
-    @cached_property
-    def _by_metric(self) -> Mapping[str, pd.DataFrame]:
-        """Looking through a million values once for every question would take longer than all the rest."""
-        return {str(metric): group for metric, group in self.values.groupby("metric", sort=False)}
+    def once(self, key: Hashable, make: Callable[[], T]) -> T:
+        """What `make` gives, made when it is asked for first: for what many cells rest on. Nobody may change it."""
+        return self.lookup.once(key, make)
 
     def why_not_run(self) -> str:
         """The reason of a planned trial without a record."""
         return str(self.plan.get("stopped") or "not reached yet")
 
+    @cached_property
+    def lookup(self) -> Lookup:
+        """What was looked up already."""
+        return Lookup(self.trials, self.values)
+
 
 def load(folder: Path) -> Run:
     """Both frames of a run folder. Raises RecordsError, with a mend, for a folder that cannot be used."""
-    plan = _checked(records.read_plan(folder), folder)
-    found = {record.id: record for record in records.read(folder)}
-    planned = {entry["id"]: entry for entry in plan["trials"]}
-    extra = [record for id, record in found.items() if id not in planned]
-    rows = [_trial_row(entry["trial"], entry, found.get(id)) for id, entry in planned.items()]
-    rows += [_trial_row(record.trial, None, record) for record in extra]
-    order = [found.get(id) for id in planned] + extra
-    newest = max(found.values(), key=lambda record: record.finished, default=None)
-    return Run(
-        plan=plan,
-        trials=_trials_frame(rows),
-        values=_values_frame(order),
-        machine=newest.machine if newest else {},
-        machines=len({record.machine.get("fingerprint") for record in found.values()}),
-    )
+    with _no_collection():
+        plan = records.read_plan(folder)
+        planned = entries(plan, folder)
+        trials, values = _Trials(planned, folder), _Values()
+        known = {entry["id"]: entry["trial"] for entry in plan["trials"]}
+        for line, columns in records.read_lines(folder, known):
+            values.add(trials.add(line), columns)
+        return Run(
+            plan=plan,
+            trials=trials.frame(),
+            values=values.frame(),
+            machine=trials.newest.machine if trials.newest else {},
+            machines=len(trials.fingerprints),
+        )
 
 
 def tidy(run: Run) -> pd.DataFrame:
@@ -123,72 +134,87 @@ def tidy(run: Run) -> pd.DataFrame:
     return pd.concat([facts, values.drop(columns="trial").reset_index(drop=True)], axis=1)[list(TIDY)]
 
 
-def _checked(plan: dict[str, Any], folder: Path) -> dict[str, Any]:
+class _Trials:
+    """Planned trials in the order of the plan, then those that only the records name; what came of each."""
+
+    def __init__(self, planned: Mapping[str, Entry], folder: Path) -> None:
+        self.entries, self.planned, self.folder = list(planned.values()), len(planned), folder
+        self.places = {id: place for place, id in enumerate(planned)}
+        self.outcomes: dict[int, tuple[str, str, str, str]] = {}
+        self.newest: Line | None = None
+        self.fingerprints: set[str] = set()
+
+    def add(self, line: Line) -> int:
+        """Note the outcome of a record; returns its place in the frame."""
+        if line.id not in self.places:
+            self.places[line.id] = len(self.entries)
+            self.entries.append(recorded(line.id, line.trial, self.folder))
+        fingerprint = str(line.machine.get("fingerprint", ""))
+        self.fingerprints.add(fingerprint)
+        self.outcomes[self.places[line.id]] = line.status, line.reason, fingerprint, line.finished
+        if self.newest is None or line.finished > self.newest.finished:
+            self.newest = line
+        return self.places[line.id]
+
+    def frame(self) -> pd.DataFrame:
+        """Column by column, as frames are held."""
+        found: dict[str, Any] = {"id": [entry.id for entry in self.entries]}
+        found |= {name: [fact(entry.trial) for entry in self.entries] for name, fact in FACTS.items()}
+        found |= {"lag": [entry.lag for entry in self.entries], "rows": [entry.rows for entry in self.entries]}
+        found["planned"] = np.arange(len(self.entries)) < self.planned
+        outcomes = [self.outcomes.get(place, NO_OUTCOME) for place in range(len(self.entries))]
+        found |= {name: [outcome[at] for outcome in outcomes] for at, name in enumerate(OUTCOME)}
+        return pd.DataFrame(found).astype(dict.fromkeys(WHOLE, "Int64"))
+
+
+class _Values:
+    """Measured values as they come, in arrays: a list of a million objects would take ten times the memory."""
+
+    def __init__(self) -> None:
+        self.metrics: defaultdict[str, int] = defaultdict()
+        self.subjects: defaultdict[str, int] = defaultdict()
+        self.metrics.default_factory = self.metrics.__len__  # a text not seen yet gets the next number
+        self.subjects.default_factory = self.subjects.__len__
+        self.metric, self.subject, self.step, self.value = array("i"), array("i"), array("q"), array("d")
+        self.place, self.count = array("q"), array("q")
+
+    def add(self, place: int, columns: Columns) -> None:
+        """Append the measurements of one record."""
+        self.place.append(place)
+        self.count.append(len(columns.metrics))
+        self.metric.extend(map(self.metrics.__getitem__, columns.metrics))
+        self.subject.extend(map(self.subjects.__getitem__, columns.subjects))
+        self.step.extend([-1 if step is None else step for step in columns.steps])
+        self.value.extend(columns.values)
+
+    def frame(self) -> pd.DataFrame:
+        """In the order of the trials, as the records came inside each."""
+        trial = np.repeat(np.asarray(self.place, dtype=np.int64), np.asarray(self.count, dtype=np.int64))
+        order = np.argsort(trial, kind="stable")
+        step = np.asarray(self.step, dtype=np.int64)[order]
+        return pd.DataFrame(
+            {
+                "trial": trial[order],
+                "metric": _texts(self.metrics, self.metric, order),
+                "subject": _texts(self.subjects, self.subject, order),
+                "step": pd.arrays.IntegerArray(step, step < 0),
+                "value": np.asarray(self.value, dtype=float)[order],
+            }
+        )
+
+
+def _texts(names: Mapping[str, int], codes: array[int], order: Any) -> Any:
+    """The texts that codes stand for; equal ones share one object."""
+    return pd.Series(list(names), dtype="str").array.take(np.asarray(codes, dtype=np.int64)[order])
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Without Python's search for cycles, of which JSON has none: it doubles the time to read a large plan."""
+    was_on = gc.isenabled()
+    gc.disable()
     try:
-        for column in plan["columns"]:
-            column["title"], column["family"], column["plain"], column["best"]
-        for entry in plan["trials"]:
-            entry["id"], entry["trial"]["kind"], entry["rows"]
-        plan["study"], plan["device"]
-    except (KeyError, TypeError) as error:
-        raise RecordsError(f"{folder / records.PLAN} lacks {error}; run the study again with --fresh") from None
-    return plan
-
-
-def _trial_row(trial: Mapping[str, Any], entry: Mapping[str, Any] | None, record: Record | None) -> dict[str, Any]:
-    architecture: Mapping[str, Any] = trial.get("architecture") or {}
-    contenders: Sequence[Mapping[str, Any]] = trial.get("architectures") or ()
-    sized = architecture or (contenders[0] if contenders else {})  # all contenders of a clock have one size
-    task: Mapping[str, Any] = trial.get("task") or {}
-    return {
-        "id": entry["id"] if entry else record.id if record else "",
-        "kind": trial.get("kind", ""),
-        "architecture": architecture.get("name", ""),
-        "family": architecture.get("family", ""),
-        "core_parameters": sized.get("core_parameters"),
-        "task": task.get("name", ""),
-        "length": trial.get("length", task.get("length")),
-        "lag": entry.get("lag") if entry else None,
-        "seed": trial.get("seed"),
-        "split": trial.get("split", ""),
-        "data_tokens": trial.get("data_tokens"),
-        "regime": trial.get("regime", ""),
-        "replicate": trial.get("replicate"),
-        "contenders": tuple(str(a.get("name", "")) for a in contenders),
-        "tokens": trial.get("tokens"),
-        "context": trial.get("context"),
-        "threads": trial.get("threads"),
-        "width": trial.get("width"),
-        "precision": trial.get("precision", ""),
-        "device": trial.get("device", ""),
-        "rows": tuple(entry["rows"]) if entry else (),
-        "planned": entry is not None,
-        "status": record.status if record else NOT_RUN,
-        "reason": record.reason if record else "",
-        "fingerprint": str(record.machine.get("fingerprint", "")) if record else "",
-        "finished": record.finished if record else "",
-    }
-
-
-def _trials_frame(rows: list[dict[str, Any]]) -> pd.DataFrame:
-    names = _trial_row({}, None, None).keys()
-    frame = pd.DataFrame({name: [row[name] for row in rows] for name in names})
-    try:
-        return frame.astype(dict.fromkeys(WHOLE, "Int64"))
-    except (TypeError, ValueError) as error:
-        raise RecordsError(f"a trial's sizes or seeds are not whole numbers ({error}); use --fresh") from None
-
-
-def _values_frame(order: Iterable[Record | None]) -> pd.DataFrame:
-    """Built from one list per column: appending rows to a frame would be quadratic."""
-    held = [record.measurements if record else () for record in order]
-    flat = [m for measurements in held for m in measurements]
-    return pd.DataFrame(
-        {
-            "trial": np.repeat(np.arange(len(held)), [len(measurements) for measurements in held]),
-            "metric": pd.Series([m.metric for m in flat], dtype="str"),
-            "subject": pd.Series([m.subject for m in flat], dtype="str"),
-            "step": pd.array([m.step for m in flat], dtype="Int64"),
-            "value": np.array([m.value for m in flat], dtype=float),
-        }
-    )
+        yield
+    finally:
+        if was_on:
+            gc.enable()

@@ -10,8 +10,8 @@ import pandas as pd
 
 from analysis.load import Run
 from analysis.regimes import Setting
-from analysis.rows.finding import FINISHED
 from analysis.rows.long_range import ROW as LONG_RANGE
+from analysis.rows.long_range import ended
 
 UNMEASURED = "not measured"
 
@@ -47,7 +47,7 @@ class Context:
         A seed that does not solve its cell counts as infinite in both medians.
         """
         trials = self.report(LONG_RANGE)
-        trials = trials[trials["status"].isin(FINISHED)]
+        trials = trials[ended(self.run, trials)]
         solved = self.run.last(trials, "solved") == 1
         frame = trials.assign(
             cell=[f"{t} {n} {lag}" for t, n, lag in zip(trials["task"], trials["length"], trials["lag"], strict=True)],

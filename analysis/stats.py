@@ -1,12 +1,12 @@
 """Statistics: arrays -> (point, low, high). Pure functions, ignorant of files, architectures and words.
 
-All intervals are at 95 %. Ten values are where the bootstrap begins: below that a percentile or BCa bootstrap of a
-mean covers 75 to 89 % of the time, Student's t about 95 %. Simulations use a fixed seed, so a report is reproducible.
+All intervals are at 95 %, and docs/statistics.md says how often each of them holds the truth. Ten values are where the
+bootstrap begins: below that a percentile or BCa bootstrap of a mean covers 75 to 89 % of the time, Student's t about
+95 %. Simulations use a fixed seed, so a report is reproducible.
 """
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Sequence
 from typing import Literal, NamedTuple
 
@@ -45,53 +45,69 @@ class Slope(NamedTuple):
     freedom: int
 
 
-def _logit(x: Array) -> Array:
-    return special.logit(np.clip(x, LOGIT_CLIP, 1 - LOGIT_CLIP))
-
-
 SCALES: dict[str, tuple[Callable[[Array], Array], Callable[[Array], Array]]] = {
     "plain": (lambda x: x, lambda x: x),
     "log": (np.log, np.exp),
-    "logit": (_logit, special.expit),
+    "logit": (lambda x: special.logit(np.clip(x, LOGIT_CLIP, 1 - LOGIT_CLIP)), special.expit),
 }
 
 
 def t_interval(values: npt.ArrayLike, scale: Scale = "plain") -> Interval:
     """Student's t interval of the mean, computed on a scale and carried back.
 
-    On "log" the point is the geometric mean. On "logit" it is the plain mean and the interval is stretched to hold it:
-    for shares between 0 and 1 with 3 to 5 values the logit interval covered the plain mean in 93 to 96 % of
-    simulations from Beta(9, 1), the plain scale in 89 %, because it ignores the wall at 1.
+    On "log" the point is the geometric mean. On "logit" it is the plain mean, for shares between 0 and 1: the error of
+    the mean is carried to the logit by its slope there, 1 / (p (1 - p)) (the delta method), so that the interval knows
+    the walls. The mean of the logits is another figure, and an interval of it misses the plain mean the more surely the
+    more values there are: of Beta(9, 1) it covers 95 % with 3, 83 % with 10 and 64 % with 20, this one 94 to 95 %.
     """
     x = _finite(values)
+    if scale == "logit":
+        return _share_interval(x)
     forward, backward = SCALES[scale]
-    y = forward(x)
-    mean = float(y.mean())
-    reach = np.inf if x.size < 2 else float(stats.t.ppf((1 + LEVEL) / 2, x.size - 1) * stats.sem(y))
+    mean = float(forward(x).mean())
+    reach = _quantile(x.size) * (float(stats.sem(forward(x))) if x.size > 1 else 1.0)
     with np.errstate(over="ignore"):
-        low, point, high = (float(v) for v in backward(np.array([mean - reach, mean, mean + reach])))
-    return Interval(point, low, high) if scale != "logit" else Interval(point, low, high).widened(float(x.mean()))
+        return Interval(*(float(v) for v in backward(np.array([mean, mean - reach, mean + reach]))))
+
+
+def _share_interval(x: Array) -> Interval:
+    forward, backward = SCALES["logit"]
+    centre = forward(x.mean())
+    share = backward(centre)
+    reach = _quantile(x.size) * (float(stats.sem(x)) if x.size > 1 else 1.0) / (share * (1 - share))
+    point = float(x.mean())
+    return Interval(point, float(backward(centre - reach)), float(backward(centre + reach))).widened(point)
+
+
+def _quantile(values: int) -> float:
+    """Student's t for the two-sided interval of a mean; infinite for one value, which says nothing about its error."""
+    return float(stats.t.ppf((1 + LEVEL) / 2, values - 1)) if values > 1 else np.inf
 
 
 def bootstrap(values: npt.ArrayLike) -> Interval:
-    """BCa bootstrap interval of the mean (Efron 1987), for ten values or more; a constant sample is its own one."""
+    """Studentised bootstrap interval of the mean (Hall 1988), for ten values or more; a constant is its own interval.
+
+    Every resample's distance from the mean is measured in its own standard errors, and the sample's standard error
+    carries those back. BCa and percentiles have no such yardstick: with 10 and 20 values BCa covered 87 to 93 %.
+    Where more than the tails' share of resamples is constant, their quantiles say nothing, and Student's t stands in.
+    """
     x = _finite(values)
-    point = float(x.mean())
+    point, error = float(x.mean()), float(stats.sem(x)) if x.size > 1 else 0.0
     if np.ptp(x) == 0:
         return Interval(point, point, point)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", stats.DegenerateDataWarning)
-        found = stats.bootstrap(
-            (x,), np.mean, n_resamples=DRAWS, confidence_level=LEVEL, rng=np.random.default_rng(SEED)
-        )
-    low, high = float(found.confidence_interval.low), float(found.confidence_interval.high)
-    return t_interval(x) if np.isnan(low + high) else Interval(point, low, high).widened(point)
+    drawn = x[np.random.default_rng(SEED).integers(0, x.size, (DRAWS, x.size))]
+    varied = drawn[np.ptp(drawn, axis=1) > 0]
+    if len(varied) < (1 + LEVEL) / 2 * DRAWS:
+        return t_interval(x)
+    distances = (varied.mean(axis=1) - point) / (varied.std(axis=1, ddof=1) / np.sqrt(x.size))
+    short, long = np.quantile(distances, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return Interval(point, point - float(long) * error, point - float(short) * error).widened(point)
 
 
 def mean_interval(values: npt.ArrayLike, scale: Scale = "plain") -> Interval:
-    """Student's t under ten values, bootstrap from there on. On "log" both give the geometric mean."""
+    """Student's t under ten values, bootstrap from there on. On "log" both give the geometric mean; "logit" keeps t."""
     x = _finite(values)
-    if x.size < BOOTSTRAP_FROM:
+    if x.size < BOOTSTRAP_FROM or scale == "logit":
         return t_interval(x, scale)
     if scale == "log":
         return Interval(*(float(np.exp(v)) for v in bootstrap(np.log(x))))

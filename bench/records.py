@@ -1,4 +1,4 @@
-"""The file in which bench and analysis meet: one JSON object a line. Standard library only.
+"""The file in which bench and analysis meet: one JSON object a line. Standard library and msgspec only.
 
 Two files make a run folder. `plan.json` says what was to be run (study, columns, choices made on development seeds,
 every planned trial); `trials.jsonl` holds what came of it, one `Record` a line, in the order of finishing.
@@ -10,19 +10,34 @@ import hashlib
 import json
 import math
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-SCHEMA = 1
+import msgspec
+
+from bench.lines import (
+    SCHEMA,
+    Columns,
+    Line,
+    RecordsError,
+    TornError,
+    columns,
+    decode_line,
+    decode_plan,
+    shown,
+)
+
+__all__ = [
+    *("PLAN", "SCHEMA", "TRIALS", "Columns", "Line", "Measurement", "Record", "RecordsError", "TornError"),
+    *("canonical", "from_line", "is_id", "parse", "read", "read_lines", "read_plan", "shown", "to_line", "trial_id"),
+    "write_atomically",
+]
+
 TRIALS = "trials.jsonl"
 PLAN = "plan.json"
-STATUSES = ("ok", "diverged", "failed", "out of memory", "timed out")
-
-
-class RecordsError(ValueError):
-    """A records file that cannot be used; the message names the file and the mend."""
+MEND = "take the line out (its trial runs again), move the file away or use --fresh"
 
 
 @dataclass(frozen=True)
@@ -61,7 +76,12 @@ class Record:
 
 def trial_id(trial: Mapping[str, Any]) -> str:
     """First 12 hex digits of SHA-256 over canonical JSON: the same trial has the same id everywhere."""
-    return hashlib.sha256(canonical(trial).encode()).hexdigest()[:12]
+    return _digest(canonical(trial).encode())
+
+
+def is_id(id: str, trial: Mapping[str, Any]) -> bool:
+    """Whether `id` is that of the trial. Nearly always a faster encoder writes the canonical JSON too: asked first."""
+    return id == _digest(_FAST_CANONICAL.encode(trial)) or id == trial_id(trial)
 
 
 def canonical(value: object) -> str:
@@ -78,69 +98,81 @@ def to_line(record: Record) -> str:
 
 def from_line(line: str) -> Record:
     """Inverse of `to_line`. Raises RecordsError on anything that is not a record of this schema."""
+    return _record(*parse(line.encode()))
+
+
+def parse(text: bytes, known: Mapping[str, Mapping[str, Any]] | None = None) -> tuple[Line, Columns]:
+    """A line and, apart from it, its measurements. Raises RecordsError on what is not a record of this schema.
+
+    The id must be that of the trial. `known` holds trials whose ids are right: a record of one of those need only equal
+    it, which is faster to see.
+    """
+    line = decode_line(text)
+    trial = (known or {}).get(line.id)
+    if line.trial != trial if trial is not None else not is_id(line.id, line.trial):
+        raise RecordsError(f"record {shown(line.id)} does not match its trial")
     try:
-        data = json.loads(line)
-    except ValueError as error:
-        raise RecordsError(f"not JSON: {error}") from None
-    if not isinstance(data, dict) or not {"id", "trial", "status", "schema"} <= set(data):
-        raise RecordsError("not a record: id, trial, status or schema is missing")
-    if data["schema"] != SCHEMA:
-        raise RecordsError(f"schema {data['schema']!r}, this version reads {SCHEMA}")
-    if data["status"] not in STATUSES or data["id"] != trial_id(data["trial"]):
-        raise RecordsError(f"record {data['id']!r} does not match its trial, or its status is unknown")
-    try:
-        rows = data.pop("measurements", [])
-        data["measurements"] = tuple(Measurement(**{**m, "value": _number(m["value"])}) for m in rows)
-        return Record(**data)
-    except (TypeError, KeyError, AttributeError, ValueError) as error:
-        raise RecordsError(f"record {data['id']!r} has unexpected fields: {error}") from None
+        return line, columns(line.measurements)
+    except RecordsError as error:
+        raise RecordsError(f"record {shown(line.id)}: {error}") from None
 
 
 def read(folder: Path) -> Iterator[Record]:
     """Records of a run folder. A torn last line is left out; a bad line elsewhere raises RecordsError.
 
-    An id that occurs twice is taken once, the first time.
+    An id that occurs twice is taken once; RecordsError if the two lines differ.
     """
+    for line, measured in read_lines(folder):
+        yield _record(line, measured)
+
+
+def read_lines(folder: Path, known: Mapping[str, Mapping[str, Any]] | None = None) -> Iterator[tuple[Line, Columns]]:
+    """What `read` reads, as `parse` gives it."""
     path = folder / TRIALS
     if not path.exists():
         return
-    lines = path.read_text(encoding="utf-8", errors="replace").split("\n")
-    torn = lines.pop()  # "" when the file ends with a newline
-    seen: set[str] = set()
-    for number, line in enumerate(lines, start=1):
-        try:
-            record = from_line(line)
-        except RecordsError as error:
-            if number == len(lines) and not torn:
-                return  # a last line cut in the middle of a block write can still end with a newline
-            raise RecordsError(f"{path}, line {number}: {error}; move the file away or use --fresh") from None
-        if record.id not in seen:
-            seen.add(record.id)
-            yield record
+    first: dict[str, tuple[int, int]] = {}
+    with path.open("rb") as file:
+        for number, text in enumerate(file, start=1):
+            try:
+                if not text.endswith(b"\n"):
+                    return
+                line, measured = parse(text, known)
+                place, content = first.setdefault(line.id, (number, hash(text)))
+                if content != hash(text):
+                    raise RecordsError(f"record {line.id} is on line {place} already, with other contents")
+            except RecordsError as error:
+                # a last line cut in the middle of a block write can still end with a newline
+                if isinstance(error, TornError) and not file.readline():
+                    return
+                raise RecordsError(f"{path}, line {number}: {error}; {MEND}") from None
+            if place == number:
+                yield line, measured
 
 
 def read_plan(folder: Path) -> dict[str, Any]:
     """The plan of a run folder; raises RecordsError when there is none or it is not one."""
     path = folder / PLAN
     try:
-        plan = json.loads(path.read_text(encoding="utf-8"))
+        return decode_plan(path.read_bytes())
     except FileNotFoundError:
         raise RecordsError(f"{path} is missing: nothing was run there") from None
-    except ValueError as error:
-        raise RecordsError(f"{path} is not JSON ({error}); use --fresh") from None
-    if not isinstance(plan, dict) or plan.get("schema") != SCHEMA:
-        raise RecordsError(f"{path} is not a plan of schema {SCHEMA}; use --fresh")
-    return plan
+    except RecordsError as error:
+        raise RecordsError(f"{path} is not a plan: {error}; use --fresh") from None
 
 
-def write_atomically(path: Path, text: str) -> None:
-    """Replace a file in one step, so that a reader or a crash never sees half of it."""
+def write_atomically(path: Path, text: str | Iterable[str]) -> None:
+    """Replace a file in one step, so that a reader or a crash never sees half of it. A long text may come in pieces."""
     scratch = path.with_name(path.name + ".part")
     with scratch.open("w", encoding="utf-8") as file:
-        file.write(text)
+        file.writelines([text] if isinstance(text, str) else text)
         file.flush()
         os.fsync(file.fileno())
     os.replace(scratch, path)
+
+
+def _digest(text: bytes) -> str:
+    return hashlib.sha256(text).hexdigest()[:12]
 
 
 def _compact(measurement: Measurement) -> dict[str, Any]:
@@ -153,11 +185,15 @@ def _compact(measurement: Measurement) -> dict[str, Any]:
 
 
 def _plain(value: float) -> float | str | None:
-    """JSON knows no infinity and no NaN: "inf", "-inf" and null stand for them."""
     if math.isnan(value):
         return None
-    return value if math.isfinite(value) else str(value)
+    return float(value) if math.isfinite(value) else str(value)
 
 
-def _number(value: float | str | None) -> float:
-    return math.nan if value is None else float(value)
+def _record(line: Line, measured: Columns) -> Record:
+    measurements = tuple(map(Measurement, *measured))
+    rest = (line.reason, line.machine, line.wall_seconds, line.cpu_seconds, line.finished, line.schema)
+    return Record(line.id, line.trial, line.status, measurements, *rest)
+
+
+_FAST_CANONICAL = msgspec.json.Encoder(order="sorted")

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import io
 import json
+import re
+import shutil
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
-from analysis import clocks, peers
+from analysis import clocks, peers, publish, report
 from analysis.load import load
 from analysis.page import markdown
 from analysis.table import render
@@ -17,7 +20,16 @@ from analysis.verdicts import judge
 
 ROOT = Path(__file__).resolve().parent.parent
 MACHINE = ROOT / "reports" / "published" / "amd-epyc-2-cores"
+SHOWN = "figures/page/where-claims-hold.svg"
+"""The figure that the README shows."""
 PUBLISHED = sorted(path.parent for path in (ROOT / "reports" / "published").glob("*/*/verdicts.json"))
+
+
+def pinned(package: str) -> str:
+    """The version that the constraints name."""
+    found = re.search(rf"^{package}==(\S+)$", (ROOT / "constraints.txt").read_text(), re.MULTILINE)
+    assert found
+    return found[1]
 
 
 @pytest.mark.parametrize("folder", PUBLISHED, ids=lambda folder: "/".join(folder.parts[-2:]))
@@ -45,3 +57,16 @@ def test_the_readme_shows_the_published_table() -> None:
     lines = [line.rstrip() for line in out.getvalue().splitlines()]
     table = lines[: next(n for n, line in enumerate(lines) if line.startswith("claimed ->")) + 1]
     assert "\n".join(table) in (ROOT / "README.md").read_text()
+
+
+@pytest.mark.skipif(
+    version("matplotlib") != pinned("matplotlib"), reason="another matplotlib draws other outlines than the pinned one"
+)
+def test_the_published_report_follows_from_published_records(tmp_path: Path) -> None:
+    """Bytes and all: figures, texts, downloads."""
+    folder = tmp_path / "quick"
+    shutil.copytree(MACHINE / "quick", folder, ignore=shutil.ignore_patterns("*.html", "figures"))
+    publish.report([report.write(folder)], folder)
+    assert (folder / "report.html").read_bytes() == (MACHINE / "quick" / "report.html").read_bytes()
+    assert len((folder / "report.html").read_bytes()) < 3_000_000
+    assert (folder / SHOWN).read_bytes() == (MACHINE / "quick" / SHOWN).read_bytes()

@@ -40,7 +40,7 @@ def test_id_is_stable_and_order_free() -> None:
 
 def test_what_is_not_finite_survives_strict_json() -> None:
     values = (math.inf, -math.inf, math.nan, 1.5)
-    line = to_line(record(measurements=tuple(Measurement("reach", v) for v in values)))
+    line = to_line(record(measurements=tuple(Measurement("reach", v, step=n) for n, v in enumerate(values))))
     assert [m["value"] for m in json.loads(line, parse_constant=pytest.fail)["measurements"]] == [
         "inf",
         "-inf",

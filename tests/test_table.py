@@ -13,7 +13,7 @@ from planted import add_clocks, add_traces, planted
 from rich.console import Console
 from synthetic import BEST, COLUMNS, STRANGER, Folder, learn, values
 
-from analysis import page, report, table, wording
+from analysis import measurements, page, table, wording
 from analysis.claims import OURS, RULES
 from analysis.load import TIDY, load, tidy
 from analysis.verdicts import judge
@@ -196,7 +196,7 @@ def test_csv_is_safe_to_open_in_a_spreadsheet(tmp_path: Path) -> None:
     trial = {"kind": "learn", "architecture": {"name": "=cmd|' /C calc'!A0", "family": "@a"}, "task": {"name": "-1+1"}}
     folder.add(trial, [Measurement("+score", -0.5, "=x"), Measurement("score", 1.0)])
     folder.records.append(Record(trial_id({"kind": "\tx"}), {"kind": "\tx"}, "ok", (Measurement("a", 1.0),)))
-    rows = list(csv.DictReader(io.StringIO(report.to_csv(tidy(load(folder.write(tmp_path)))))))
+    rows = list(csv.DictReader(io.StringIO("".join(measurements.pieces(load(folder.write(tmp_path)))))))
     assert [row["architecture"] for row in rows] == ["'=cmd|' /C calc'!A0"] * 2 + [""]
     assert (rows[0]["family"], rows[0]["task"], rows[0]["metric"], rows[0]["subject"]) == (
         "'@a",

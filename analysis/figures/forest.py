@@ -18,6 +18,7 @@ from analysis.material import Material
 from analysis.statistics import compared
 from analysis.statistics.declared import OVERALL, SCORES, TIMES, Family
 from analysis.statistics.equivalence import EQUIVALENT, UNDECIDED, Comparison
+from analysis.wording import printable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -30,13 +31,14 @@ ACROSS = 3
 LINE, AROUND = 0.2, 0.72
 """Inches of a line of a panel, and of its title and axis."""
 MOST_PANELS, MOST_LINES = 6, 16
-LETTERS = 12
+LETTERS, LONGEST = 12, 22
+"""Of a name in a panel, and in a sentence."""
 FAINT = 0.3
 BELOW = 0.3
 """Lines by which single pairs lie below their mean."""
 FACTORS = (1.02, 1.05, 1.1, 1.2, 1.5, 2, 3, 5, 10, 20, 50, 100, 1000)
 """What the axis of factors may be labelled with."""
-AXES = {SCORES.name: "score of right - left one", TIMES.name: "speed of right / left one"}
+AXES = {SCORES.name: "score, right \N{MINUS SIGN} left", TIMES.name: "speed, right / left"}
 
 
 @dataclass(frozen=True)
@@ -163,15 +165,17 @@ def _finding(families: dict[str, list[Comparison]]) -> str:
 
 
 def _sentence(name: str, comparisons: Sequence[Comparison]) -> str:
-    overall = [c for c in comparisons if c.where == OVERALL]
-    told = []
-    for c in overall:
-        pair = f"{label(c.first)} and {label(c.second)}"
-        won = c.outcome not in (EQUIVALENT, UNDECIDED)
-        loser = c.second if c.interval.point > c.neutral else c.first
-        told.append(f"{label(c.outcome)} than {label(loser)}" if won else f"{pair} {c.outcome}")
+    told = [_told(c) for c in comparisons if c.where == OVERALL]
     decided = sum(c.outcome != UNDECIDED for c in comparisons)
     return f"{name} overall: {listed(told)} ({decided} of {len(comparisons)} declared comparisons decided)"
+
+
+def _told(c: Comparison) -> str:
+    first, second = (printable(n if len(n) <= LONGEST else n[: LONGEST - 1] + "…") for n in (c.first, c.second))
+    if c.outcome in (EQUIVALENT, UNDECIDED):
+        return f"{first} and {second} {c.outcome}"
+    winner, loser = (first, second) if c.interval.point > c.neutral else (second, first)
+    return f"{winner} {c.gains} than {loser}"
 
 
 def _data(comparisons: Sequence[Comparison]) -> pd.DataFrame:

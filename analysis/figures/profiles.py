@@ -13,12 +13,13 @@ import pandas as pd
 from analysis.clocks.wording import listed
 from analysis.document import Picture
 from analysis.drawing import style
-from analysis.figures.lines import GREY, SMALL, WIDTH, End, Shown, note, short, shown, write_ends
+from analysis.figures.lines import GREY, LETTERS, SMALL, WIDTH, End, Shown, note, shown, write_ends
 from analysis.material import Material
 from analysis.rows.finding import absence
 from analysis.rows.long_range import ROW
 from analysis.statistics.profiles import Band, profile
 from analysis.statistics.scores import by_cell, planned_scores
+from analysis.wording import printable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -112,9 +113,9 @@ def _finding(profiles: Sequence[Profile]) -> str:
     """How many pass half of the way, the most first, and whether one figure can order the leading ones."""
     leading = [one for one in profiles if one.who.is_best] or list(profiles)
     ordered = sorted(leading, key=lambda one: -one.at(HALFWAY)[0])
-    shares = listed(f"{_share(one)} of {short(one.who.title)}'s trainings" for one in ordered)
+    shares = listed(f"{_share(one)} of {_named(one)}'s trainings" for one in ordered)
     crossing = [
-        f"{short(a.who.title)}'s and {short(b.who.title)}'s"
+        f"{_named(a)}'s and {_named(b)}'s"
         for a, b in combinations(ordered, 2)
         if (a.band.point > b.band.point).any() and (a.band.point < b.band.point).any()
     ]
@@ -122,6 +123,12 @@ def _finding(profiles: Sequence[Profile]) -> str:
     return f"More than half of the way from chance to perfect is reached by {shares}" + (
         f"; {order}." if len(leading) > 1 else "."
     )
+
+
+def _named(one: Profile) -> str:
+    """The contender as a sentence names it, where nothing is a formula."""
+    named = one.who.column if one.who.is_best else f"{one.who.column}, {one.who.variant}"
+    return printable(named if len(named) <= LETTERS else named[: LETTERS - 1] + "…")
 
 
 def _share(one: Profile) -> str:

@@ -40,6 +40,7 @@ def select(run: Run, needed: list[str]) -> Clocks:
 def state_bytes(run: Run, clocks: Clocks, name: str) -> pd.Series:
     """Bytes of one architecture's state by ascending context; empty where none was measured."""
     held = rates.medians(run, clocks.trials, "state_bytes", [name])[name]
+    held = held.where(np.isfinite(held))
     return held.groupby(clocks.trials["context"].astype(int)).median().dropna().sort_index()
 
 
@@ -61,7 +62,7 @@ def _state_notes(run: Run, clocks: Clocks, name: str) -> list[str]:
 
 def _growth(contexts: Array, held: Array) -> str:
     """How a state grows: not at all, by so many bytes a token exactly, or as a power between the two ends."""
-    if contexts.size < 2:
+    if contexts.size < 2 or held.min() <= 0:
         return ""
     if np.ptp(held) == 0:
         return "constant in the context"

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from analysis.claims import GATE_INTERVENTION_AP, GATE_MODELS, INTERPRETABILITY, REGIME, SENSITIVITY, VOID_UNTRAINED
@@ -59,10 +60,11 @@ def find(run: Run, contender: Contender, setting: Setting) -> Finding:
     planned, admitted = models.planned, models.admitted
     if not planned["status"].isin(FINISHED).any():
         return Finding(missing=absence(run, planned))
+    gaps = _ungated(run, planned, "") + _ungated(run, models.development, "development ")
     notes = [f"{len(admitted)} of {len(planned)} models passed the admission gate", *shortfall(run, planned)]
     if admitted.empty:
-        return Finding(word=POOR, doubts=(TOO_FEW.format(0, len(planned)),), notes=tuple(notes[1:]))
-    doubts = [] if _enough(admitted, planned) else [TOO_FEW.format(len(admitted), len(planned))]
+        return Finding(word=POOR, doubts=(TOO_FEW.format(0, len(planned)), *gaps), notes=tuple(notes[1:]))
+    doubts = [*gaps] if _enough(admitted, planned) else [TOO_FEW.format(len(admitted), len(planned)), *gaps]
     if not _naps(run, admitted, INTRINSIC):
         notes = ["no intrinsic explanation at all", *notes]
         return Finding(word=POOR, doubts=tuple(doubts), notes=tuple(notes), seeds=int(admitted["seed"].nunique()))
@@ -76,7 +78,7 @@ def find(run: Run, contender: Contender, setting: Setting) -> Finding:
         estimate=_estimate(scores),
         interval=_interval(scores),
         left_out=_left_out(scores),
-        doubts=(*doubts, *([choice.doubt] if choice.doubt else [])),
+        doubts=(*doubts, *([choice.doubt] if choice.doubt else []), *_unscored(run, models, scores, choice.method)),
         notes=(choice.note, *notes, *_silent(planned, scores), *_control_notes(scores)),
         seeds=int(scores["seed"].nunique()),
         tasks=tuple(sorted(scores["task"].unique())),
@@ -88,16 +90,43 @@ def _passes_gate(run: Run, trials: pd.DataFrame) -> pd.Series:
     return (trials["status"] == "ok") & solved & (run.last(trials, "intervention_ap") >= GATE_INTERVENTION_AP)
 
 
+def _ungated(run: Run, trials: pd.DataFrame, of: str) -> list[str]:
+    """Models of which nobody can say whether they pass the gate."""
+    solved, precision = run.last(trials, "solved"), run.last(trials, "intervention_ap")
+    known = (solved == 0) | ((solved == 1) & np.isfinite(precision))
+    lost = int(((trials["status"] == "ok") & ~known).sum())
+    return [f"{lost} of {len(trials)} {of}models without what the admission gate asks for"] if lost else []
+
+
+def _unscored(run: Run, models: Models, scores: pd.DataFrame, method: str) -> list[str]:
+    """What the figure, its conditions and the choice of the method should rest on, and do not."""
+    lost = len(models.admitted) - len(scores.dropna())
+    doubts = [f"{lost} of {len(models.admitted)} admitted models without every score of {method}"] if lost else []
+    development = models.development[_passes_gate(run, models.development)]
+    counts = _held(run, development, INTRINSIC).groupby("subject")["value"].count()
+    uneven = not counts.empty and (counts.nunique() > 1 or counts.iloc[0] < len(development))
+    return doubts + ["methods compared on unequal development models"] * bool(uneven)
+
+
 def _enough(admitted: pd.DataFrame, planned: pd.DataFrame) -> bool:
     return len(admitted) >= GATE_MODELS and 2 * len(admitted) >= len(planned)
 
 
 def _naps(run: Run, trials: pd.DataFrame, kind: str) -> Mapping[str, float]:
     """Method -> mean nAP over the trials, for methods whose name begins with `kind`."""
-    held = run.of("explanation_nap")
-    held = held[held["trial"].isin(trials.index)]
-    held = held[held["subject"].str.startswith(kind)].dropna(subset=["value"])
+    held = _held(run, trials, kind)
     return {str(method): float(nap) for method, nap in held.groupby("subject")["value"].mean().items()}
+
+
+def _held(run: Run, trials: pd.DataFrame, kind: str) -> pd.DataFrame:
+    """Finite nAP values of the trials, of methods whose name begins with `kind`."""
+    held = run.once((ROW, kind), lambda: _of_kind(run.of("explanation_nap"), kind))
+    return held[held["trial"].isin(trials.index)]
+
+
+def _of_kind(naps: pd.DataFrame, kind: str) -> pd.DataFrame:
+    methods = [method for method in naps["subject"].unique() if method.startswith(kind)]
+    return naps[naps["subject"].isin(methods) & np.isfinite(naps["value"])]
 
 
 def choose(run: Run, models: Models, kind: str) -> Choice | None:
@@ -129,7 +158,7 @@ def score(run: Run, admitted: pd.DataFrame, method: str) -> pd.DataFrame:
         random_comprehensiveness=run.last(admitted, "comprehensiveness", RANDOM),
         random_sufficiency=run.last(admitted, "sufficiency", RANDOM),
     )
-    return scores.dropna(subset=["nap"])
+    return scores.replace([np.inf, -np.inf], np.nan).dropna(subset=["nap"])
 
 
 def mean_scores(scores: pd.DataFrame) -> pd.Series:

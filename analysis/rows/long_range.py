@@ -68,6 +68,7 @@ def find(run: Run, contender: Contender, setting: Setting, row: str = ROW) -> Fi
             f"{solved} of {runs} trainings solved their cell ({rate.low:.2f} to {rate.high:.2f}, Wilson)",
             f"{sum(2 * cell.solved > cell.runs for cell in measured)} of {len(measured)} cells solved",
             *shortfall(run, planned),
+            *_mute(run, planned),
         ),
         seeds=min(cell.runs for cell in measured),
         tasks=tuple(tasks),
@@ -76,19 +77,31 @@ def find(run: Run, contender: Contender, setting: Setting, row: str = ROW) -> Fi
 
 def tally(run: Run, planned: pd.DataFrame) -> list[Cell]:
     """The planned trials cell by cell, by task, lag and length."""
-    solved = run.last(planned, "solved").fillna(0) * (planned["status"] == "ok")
+    trained = ended(run, planned)
+    solved = trained & (planned["status"] == "ok") & (run.last(planned, "solved") == 1)
     cells = []
     for _, group in planned.groupby(["task", "lag", "length"], sort=True, dropna=False):
         first = group.iloc[0]
         counts = (
             len(group),
             int((group["status"] != NOT_RUN).sum()),
-            int(group["status"].isin(FINISHED).sum()),
+            int(trained[group.index].sum()),
             int(solved[group.index].sum()),
         )
         lag = first["length"] if pd.isna(first["lag"]) else first["lag"]
         cells.append(Cell(str(first["task"]), int(lag), *counts))
     return cells
+
+
+def ended(run: Run, trials: pd.DataFrame) -> pd.Series:
+    """Which trials diverged, or trained to their end and say whether they solved their task."""
+    says = run.last(trials, "solved").isin((0, 1)) | (trials["status"] != "ok")
+    return trials["status"].isin(FINISHED) & says
+
+
+def _mute(run: Run, planned: pd.DataFrame) -> list[str]:
+    mute = int(((planned["status"] == "ok") & ~ended(run, planned)).sum())
+    return [f"{mute} of {len(planned)} trials do not say whether they solved their cell"] if mute else []
 
 
 def weights(cells: Sequence[Cell]) -> list[float]:

@@ -22,18 +22,19 @@ def find(run: Run, contender: Contender) -> Finding:
     planned = select(run, contender)
     if planned.empty:
         return Finding(missing=absence(run, planned))
-    fit = _exponent(run, planned, ELEMENTWISE)
+    found = traced(run, planned, ELEMENTWISE)
+    fit = _exponent(found)
     if fit is None:
         return Finding(missing=absence(run, planned))
     q, lengths = fit
-    coarse = _exponent(run, planned, KERNELS)
+    coarse = _exponent(traced(run, planned, KERNELS))
     notes = [f"traced at n = {', '.join(map(str, lengths))}; exact, so no seeds: the interval is the power law's"]
     notes += [f"q = {coarse[0].interval.point:.2f} when each kernel call counts as one operation"] if coarse else []
     return Finding(
         estimate=Estimate(q.interval.point),
         interval=q.interval,
         notes=tuple(notes),
-        doubts=tuple(shortfall(run, planned)),
+        doubts=(*shortfall(run, planned), *_unusable(planned, found)),
     )
 
 
@@ -55,9 +56,13 @@ def traced(run: Run, trials: pd.DataFrame, model: str) -> pd.DataFrame:
     return found[np.isfinite(found["parallelism"]) & (found["parallelism"] > 0)]
 
 
-def _exponent(run: Run, trials: pd.DataFrame, model: str) -> tuple[Slope, list[int]] | None:
+def _unusable(planned: pd.DataFrame, found: pd.DataFrame) -> list[str]:
+    lost = int((planned["status"] == "ok").sum()) - len(found)
+    return [f"{lost} of {len(planned)} traces without a usable work and span"] if lost else []
+
+
+def _exponent(found: pd.DataFrame) -> tuple[Slope, list[int]] | None:
     """Slope of log2(work / span) against log2 n and the lengths it rests on; None with fewer than two."""
-    found = traced(run, trials, model)
     lengths = found["length"].astype(int)
     if lengths.nunique() < 2:
         return None

@@ -100,6 +100,10 @@ def compare(run: Run, timing: Timing, contender: Contender, contenders: list[Con
 
 def select(run: Run, timing: Timing, needed: list[str]) -> Clocks:
     """Deciding trials of the newest machine that hold all the needed architectures."""
+    return run.once((timing, frozenset(needed)), lambda: _selected(run, timing, needed))
+
+
+def _selected(run: Run, timing: Timing, needed: list[str]) -> Clocks:
     planned = run.select(row=timing.row, kind=timing.kind)
     planned = planned[np.array([set(needed) <= set(names) for names in planned["contenders"]], dtype=bool)]
     ok = planned[planned["status"] == "ok"]

@@ -94,7 +94,7 @@ def find(run: Run, contender: Contender, contenders: list[Contender]) -> Finding
 def compared(run: Run, contender: Contender, contenders: list[Contender]) -> Comparison:
     """The fits behind the figure."""
     names, _ = references(contender, contenders)
-    grids = {name: _grid(run, select(run, name)) for name in {*names, contender.architecture} if name}
+    grids = {name: _grid(run, name) for name in {*names, contender.architecture} if name}
     own = grids.get(contender.architecture or "", {})
     rivals = {name: grids[name] for name in names if _sources(grids[name])}
     sources = sorted(set.intersection(*(_sources(grid) for grid in (own, *rivals.values()))))
@@ -108,14 +108,20 @@ def select(run: Run, architecture: str | None) -> pd.DataFrame:
 
 def _unmeasured(run: Run, planned: pd.DataFrame) -> list[str]:
     ok = planned[planned["status"] == "ok"]
-    blank = int(run.last(ok, "excess_loss_nats").isna().sum())
+    blank = int(_excess(run, ok).isna().sum())
     return [f"{blank} of {len(planned)} trials without an excess loss"] if blank else []
+
+
+def _excess(run: Run, trials: pd.DataFrame) -> pd.Series:
+    """Nats above the entropy of the source; NaN where none were measured or the loss was not finite."""
+    found = run.last(trials, "excess_loss_nats")
+    return found.where(np.isfinite(found))
 
 
 def points(run: Run, planned: pd.DataFrame) -> dict[tuple[str, str], pd.DataFrame]:
     """Trials behind every axis and source that has at least two sizes, each with its `size` and `excess` in nats."""
     ok = planned[planned["status"] == "ok"].copy()
-    ok["excess"] = run.last(ok, "excess_loss_nats")
+    ok["excess"] = _excess(run, ok)
     ok = ok.dropna(subset=["excess"])
     finite = ok[ok["data_tokens"] > 0]
     common = finite["core_parameters"].value_counts(sort=False).sort_index()
@@ -130,7 +136,11 @@ def points(run: Run, planned: pd.DataFrame) -> dict[tuple[str, str], pd.DataFram
     }
 
 
-def _grid(run: Run, planned: pd.DataFrame) -> Grid:
+def _grid(run: Run, architecture: str) -> Grid:
+    return run.once((ROW, architecture), lambda: _fitted(run, select(run, architecture)))
+
+
+def _fitted(run: Run, planned: pd.DataFrame) -> Grid:
     return {
         key: _series(group["size"].to_numpy(dtype=float), group["excess"].to_numpy(dtype=float))
         for key, group in points(run, planned).items()
