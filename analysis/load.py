@@ -175,17 +175,28 @@ class _Values:
         self.subjects: defaultdict[str, int] = defaultdict()
         self.metrics.default_factory = self.metrics.__len__  # a text not seen yet gets the next number
         self.subjects.default_factory = self.subjects.__len__
+        self.codes: dict[object, tuple[array[int], array[int], array[int]]] = {}
         self.metric, self.subject, self.step, self.value = array("i"), array("i"), array("q"), array("d")
         self.place, self.count = array("q"), array("q")
 
     def add(self, place: int, columns: Columns) -> None:
         """Append the measurements of one record."""
-        self.place.append(place)
-        self.count.append(len(columns.metrics))
-        self.metric.extend(map(self.metrics.__getitem__, columns.metrics))
-        self.subject.extend(map(self.subjects.__getitem__, columns.subjects))
-        self.step.extend([-1 if step is None else step for step in columns.steps])
+        codes = self.codes.get(columns.shape) or self._encode(columns)
+        for held, more in zip((self.metric, self.subject, self.step), codes, strict=True):
+            held.extend(more)
         self.value.extend(columns.values)
+        self.place.append(place)
+        self.count.append(len(columns.values))
+
+    def _encode(self, columns: Columns) -> tuple[array[int], array[int], array[int]]:
+        """Numbers for the texts of a shape, which thousands of records share."""
+        shape = columns.shape
+        self.codes[shape] = (
+            array("i", map(self.metrics.__getitem__, shape.metrics)),
+            array("i", map(self.subjects.__getitem__, shape.subjects)),
+            array("q", [-1 if step is None else step for step in shape.steps]),
+        )
+        return self.codes[shape]
 
     def frame(self) -> pd.DataFrame:
         """In the order of the trials, as the records came inside each."""

@@ -1,4 +1,4 @@
-"""What the records of a run say beside their measurements: machines, load, times. Standard library and numpy only."""
+"""What the records of a run say beside their measurements: machines, load, times. Standard library and msgspec only."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+import msgspec
 
 from bench import records
 
@@ -30,19 +30,23 @@ class Records:
     @classmethod
     def read(cls, folder: Path) -> Records:
         """The records of a folder that was loaded, and so found sound, before."""
+        held: dict[str, _Beside] = {}
         path = folder / records.TRIALS
-        lines = path.read_text(encoding="utf-8", errors="replace").split("\n") if path.exists() else []
-        held = {str(found.get("id")): found for line in reversed(lines) if (found := _beside(line))}
-        rows = sorted(held.values(), key=lambda row: str(row.get("finished") or ""))
+        if path.exists():
+            with path.open("rb") as lines:
+                for line in lines:
+                    if found := _beside(line):
+                        held.setdefault(found.id, found)
+        rows = sorted(held.values(), key=lambda row: str(row.finished or ""))
         counts: Counter[str] = Counter()
         loads = []
         for row in rows:
-            machine = dict(mapping(row.get("machine")))
+            machine = dict(mapping(row.machine))
             loads.append(_number(machine.pop("load_1min", None)))
             counts[json.dumps(machine, sort_keys=True)] += 1
-        cpu = float(np.nansum([_number(row.get("cpu_seconds")) for row in rows]))
         machines = [(json.loads(text), number) for text, number in counts.items()]
-        return cls(machines, loads, [str(row.get("finished") or "") for row in rows], cpu)
+        cpu = sum(seconds for row in rows if not math.isnan(seconds := _number(row.cpu_seconds)))
+        return cls(machines, loads, [str(row.finished or "") for row in rows], cpu)
 
     def every(self, name: str) -> list[Any]:
         """A field of the machine, once for every different machine that has it."""
@@ -53,26 +57,21 @@ class Records:
         return {str(name) for machine, _ in self.machines for name in machine}
 
 
-def _beside(line: str) -> dict[str, Any]:
-    """A record without its measurements, which are most of a line and stay unread where they come before the machine.
+class _Beside(msgspec.Struct, gc=False):
+    """A record without its measurements, which are most of a line and are skipped."""
 
-    Empty for a line that is none: loading has said what there is to say about it.
-    """
-    start = line.rfind('"machine":')
-    if line.startswith('{"id":"') and start > 0:
-        found = _object("{" + line[start:])
-        if "cpu_seconds" in found and "finished" in found:
-            return {"id": line.split('"', 4)[3], **found}
-    return _object(line)
+    id: str
+    machine: Any = None
+    cpu_seconds: Any = None
+    finished: Any = None
 
 
-def _object(text: str) -> dict[str, Any]:
-    """A JSON object; an empty one for any other text."""
+def _beside(line: bytes) -> _Beside | None:
+    """Nothing for a line that is no record: loading has said what there is to say about it."""
     try:
-        found = json.loads(text)
-    except ValueError:
-        return {}
-    return found if isinstance(found, dict) else {}
+        return msgspec.json.decode(line, type=_Beside)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
 
 
 def mapping(value: object) -> Mapping[str, Any]:

@@ -43,7 +43,9 @@ def tell(materials: Sequence[Material]) -> Document:
         *(part for material in ordered for part in _evidence(material, "" if alone else _name(material))),
     ]
     made = iter(forked.results([partial(_made, call) for part in parts for call in part.calls]))
-    sections = [Section(p.title, p.name, _gathered([block for _ in p.calls for block in next(made)])) for p in parts]
+    sections = [
+        Section(p.title, p.name, _gathered([block for _ in p.calls for block in next(made)], p.name)) for p in parts
+    ]
     shown = [m for m in ordered if m.verdicts and (_unmeasured(m) <= MOST_UNMEASURED or m is ordered[0])]
     told = [block for material in shown for block in _table(material, len(shown) == 1, alone)]
     first, *others = sections
@@ -125,11 +127,11 @@ def _mapped(blocks: Sequence[Block], change: Callable[[Picture, bool], Picture],
     return found
 
 
-def _gathered(blocks: Sequence[Block]) -> list[Block]:
+def _gathered(blocks: Sequence[Block], name: str) -> list[Block]:
     """What could not be drawn comes last, in one list behind a fold."""
     absent = tuple(block.why for block in blocks if isinstance(block, _Absent))
     kept = [block for block in blocks if not isinstance(block, _Absent)]
-    return [*kept, Fold("Figures that this run does not hold", "absent", [Bullets(absent)])] if absent else kept
+    return [*kept, Fold("Figures that this run does not hold", f"{name}-absent", [Bullets(absent)])] if absent else kept
 
 
 @dataclass(frozen=True)

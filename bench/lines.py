@@ -8,18 +8,22 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Annotated, Any, Literal, NamedTuple
 
 import msgspec
 from msgspec import Meta
 
-from bench.permitted import first_outside
+from bench.permitted import Bounds
 
 SCHEMA = 1
 Status = Literal["ok", "diverged", "failed", "out of memory", "timed out"]
 Plain = str | float | int | bool | None
 UNFINITE: dict[Any, float] = {"inf": math.inf, "-inf": -math.inf, None: math.nan}
 """What stands for the values that JSON does not know."""
+SHAPES = 4096
+"""Different shapes that are remembered: a run has some hundreds."""
 SHOWN = 60
 """Characters of a name in a message."""
 
@@ -56,13 +60,21 @@ class Line(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     finished: Annotated[str, Meta(pattern=r"^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[\d.:+Z-]*)?$")] = ""
 
 
-class Columns(NamedTuple):
-    """The measurements of one record, field by field: no object for each of a million values."""
+@dataclass(frozen=True, eq=False)
+class Shape:
+    """What the measurements of a record are of. Thousands of records share one, so it is checked once."""
 
-    metrics: list[str]
+    metrics: tuple[str, ...]
+    subjects: tuple[str, ...]
+    steps: tuple[int | None, ...]
+    bounds: Bounds
+
+
+class Columns(NamedTuple):
+    """The measurements of one record: no object for each of a million values."""
+
+    shape: Shape
     values: list[float]
-    subjects: list[str]
-    steps: list[int | None]
 
 
 class _Versioned(msgspec.Struct):
@@ -100,15 +112,22 @@ def decode_plan(text: bytes) -> dict[str, Any]:
 
 def columns(rows: list[Measured]) -> Columns:
     """The measurements of a line. Raises RecordsError for an impossible value and for one that is there twice."""
-    metrics, subjects, steps = [m.metric for m in rows], [m.subject for m in rows], [m.step for m in rows]
+    shape = _shape(tuple([m.metric for m in rows]), tuple([m.subject for m in rows]), tuple([m.step for m in rows]))
     values = [v if type(v) is float else UNFINITE[v] for v in [m.value for m in rows]]
-    if (at := first_outside(metrics, values)) is not None:
-        raise RecordsError(f"{shown(metrics[at])}{_of(subjects[at], steps[at])} cannot be {values[at]:g}")
+    if (at := shape.bounds.first_outside(values)) is not None:
+        raise RecordsError(
+            f"{shown(shape.metrics[at])}{_of(shape.subjects[at], shape.steps[at])} cannot be {values[at]:g}"
+        )
+    return Columns(shape, values)
+
+
+@lru_cache(maxsize=SHAPES)
+def _shape(metrics: tuple[str, ...], subjects: tuple[str, ...], steps: tuple[int | None, ...]) -> Shape:
     places = list(zip(metrics, subjects, steps, strict=True))
     if len(set(places)) < len(places):
         ((metric, subject, step), _), *_ = Counter(places).most_common(1)
         raise RecordsError(f"{shown(metric)}{_of(subject, step)} is measured twice")
-    return Columns(metrics, values, subjects, steps)
+    return Shape(metrics, subjects, steps, Bounds(metrics))
 
 
 def shown(text: str, most: int = SHOWN) -> str:

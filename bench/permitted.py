@@ -11,7 +11,6 @@ import functools
 import math
 import re
 from collections.abc import Sequence
-from itertools import compress
 from operator import ge, le
 from typing import NamedTuple
 
@@ -56,15 +55,22 @@ def permitted(metric: str) -> Range:
     return next((found for pattern, found in PERMITTED if re.fullmatch(pattern, metric)), ANY)
 
 
-def first_outside(metrics: Sequence[str], values: Sequence[float]) -> int | None:
-    """Position of the first value that its metric cannot have; None when there is none."""
-    # Almost every record is sound, and is waved through without a step of Python per value.
-    sound = all(map(le, map(_LOWS.__getitem__, metrics), values))
-    sound = sound and all(map(ge, map(_HIGHS.__getitem__, metrics), values))
-    if sound and set(compress(values, map(SWITCHES.__contains__, metrics))) <= {0, 1}:
-        return None
-    pairs = enumerate(zip(metrics, values, strict=True))
-    return next((number for number, (metric, value) in pairs if not _may_be(metric, value)), None)
+class Bounds:
+    """The ranges of several metrics, side by side."""
+
+    def __init__(self, metrics: Sequence[str]) -> None:
+        self.metrics = metrics
+        self.lows, self.highs = ([permitted(metric)[end] for metric in metrics] for end in (0, 1))
+        self.switches = [at for at, metric in enumerate(metrics) if metric in SWITCHES]
+
+    def first_outside(self, values: Sequence[float]) -> int | None:
+        """Position of the first value that its metric cannot have; None when there is none."""
+        # Almost every record is sound, and is waved through without a step of Python per value.
+        sound = all(map(le, self.lows, values)) and all(map(ge, self.highs, values))
+        if sound and all(values[at] in (0, 1) for at in self.switches):
+            return None
+        pairs = enumerate(zip(self.metrics, values, strict=True))
+        return next((number for number, (metric, value) in pairs if not _may_be(metric, value)), None)
 
 
 def _may_be(metric: str, value: float) -> bool:
@@ -72,17 +78,3 @@ def _may_be(metric: str, value: float) -> bool:
         return True
     low, high = permitted(metric)
     return low <= value <= high and (metric not in SWITCHES or value in (0, 1))
-
-
-class _Ends(dict[str, float]):
-    """Metric -> one end of its range."""
-
-    def __init__(self, end: str) -> None:
-        self.end = end
-
-    def __missing__(self, metric: str) -> float:
-        self[metric] = getattr(permitted(metric), self.end)
-        return self[metric]
-
-
-_LOWS, _HIGHS = _Ends("low"), _Ends("high")

@@ -29,12 +29,6 @@ from bench.lines import (
     shown,
 )
 
-__all__ = [
-    *("PLAN", "SCHEMA", "TRIALS", "Columns", "Line", "Measurement", "Record", "RecordsError", "TornError"),
-    *("canonical", "from_line", "is_id", "parse", "read", "read_lines", "read_plan", "shown", "to_line", "trial_id"),
-    "write_atomically",
-]
-
 TRIALS = "trials.jsonl"
 PLAN = "plan.json"
 MEND = "take the line out (its trial runs again), move the file away or use --fresh"
@@ -191,7 +185,8 @@ def _plain(value: float) -> float | str | None:
 
 
 def _record(line: Line, measured: Columns) -> Record:
-    measurements = tuple(map(Measurement, *measured))
+    shape = measured.shape
+    measurements = tuple(map(Measurement, shape.metrics, measured.values, shape.subjects, shape.steps))
     rest = (line.reason, line.machine, line.wall_seconds, line.cpu_seconds, line.finished, line.schema)
     return Record(line.id, line.trial, line.status, measurements, *rest)
 

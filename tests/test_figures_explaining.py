@@ -112,7 +112,7 @@ def test_clocks_stand_in_where_cpu_seconds_say_nothing(tmp_path: Path, device: s
 
 
 def test_one_seed_of_one_task_has_no_intervals_and_odd_names_do_no_harm(tmp_path: Path) -> None:
-    odd = {"title": ODD, "family": ODD, "plain": "mine:Net", "best": "mine:Net", "best_reason": ""}
+    odd = {"title": ODD, "family": "mine:Net", "plain": "mine:Net", "best": "mine:Net", "best_reason": ""}
     folder = Folder(columns=(*COLUMNS, odd))
     train(folder, TRANSFORMER, "needle", 0, 0.9, 1.0)
     train(folder, "mine:Net", "needle", 0, 0.95, 0.5)

@@ -257,7 +257,7 @@ def test_runs_stand_beside_each_other_and_empty_ones_are_left_out(tmp_path: Path
 
 def stranger() -> dict[str, str]:
     assert FAMILY["mine:Net"]
-    return {"title": ODD, "family": ODD, "plain": "mine:Net", "best": "mine:Net", "best_reason": ""}
+    return {"title": ODD, "family": "mine:Net", "plain": "mine:Net", "best": "mine:Net", "best_reason": ""}
 
 
 def test_the_published_runs_make_one_map(tmp_path: Path) -> None:

@@ -86,9 +86,16 @@ def test_improvement_without_any_spread_is_not_certain() -> None:
 
 @pytest.mark.parametrize("aggregate", [iqm, mean_over_cells, lambda cells: improvement(cells, cells)])
 def test_one_seed_says_nothing_about_luck(aggregate) -> None:
-    found = aggregate([np.array([0.5]), np.array([0.7])])
+    found = aggregate([np.array([0.5]), np.array([0.7])] * 6)
     assert np.isfinite(found.point)
     assert np.isinf([found.low, found.high]).all()
+
+
+@pytest.mark.parametrize("aggregate", [iqm, mean_over_cells])
+def test_few_cells_say_nothing_about_luck(aggregate) -> None:
+    cells = [np.array([0.2, 0.9, 0.5])] * 6
+    assert np.isfinite(aggregate(cells)).all()
+    assert np.isinf(aggregate(cells[:5])[1:]).all()
 
 
 def test_no_scores_are_refused() -> None:
@@ -101,9 +108,12 @@ def test_a_profile_counts_what_lies_above() -> None:
     cells, thresholds = [np.array([0.2, 0.4, 0.9]), np.array([0.5, 0.5, 0.5])], np.array([0.0, 0.4, 0.5, 0.95])
     band = profile(cells, thresholds)
     assert band.point == pytest.approx([1.0, (1 / 3 + 1) / 2, (1 / 3) / 2, 0.0])
-    assert (band.low <= band.point).all()
-    assert (band.point <= band.high).all()
-    assert np.isnan(profile([np.array([0.3])], thresholds).low).all()
+    assert np.isnan(band.low).all(), "two cells are too few to resample"
+    several = profile(cells * 3, thresholds)
+    assert several.point == pytest.approx(band.point)
+    assert (several.low <= several.point).all()
+    assert (several.point <= several.high).all()
+    assert (several.low < several.high).any()
 
 
 def flipped(differences: Array, cells: Sequence[int]) -> float:

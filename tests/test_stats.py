@@ -58,7 +58,7 @@ def test_logit_interval_holds_perfect_and_negative_scores() -> None:
 
 
 def test_bootstrap_covers_a_skewed_mean_from_ten_values_on() -> None:
-    # BCa is known to fall a little short of 95 % at this size; far short would be a defect
+    # studentised is known to fall a little short of 95 % at this size; far short would be a defect
     assert 0.88 <= coverage(lambda g: stats.bootstrap(g.gamma(4, 1, 15)), 4.0, runs=300) <= 0.98
 
 

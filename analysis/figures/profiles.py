@@ -84,7 +84,7 @@ def _drawn(profiles: Sequence[Profile], setting: str) -> Figure:
     counts = sorted({one.trainings for one in profiles})
     number = f"{counts[0]:,}" if len(counts) == 1 else f"{counts[0]:,} to {counts[-1]:,}"
     known = any(np.isfinite(one.band.low).all() for one in profiles)
-    bands = "bands: pointwise 95 % intervals of the best variants" if known else "one seed a cell, so no intervals"
+    bands = "bands: pointwise 95 % intervals of the best variants" if known else "too few cells or seeds for intervals"
     note(figure, f"{number} trainings a curve, every cell weighing the same; {bands}; {setting}")
     figure.canvas.draw()
     write_ends(axes, [End(LABELLED_AT, one.at(LABELLED_AT)[0], one.who.title, one.who.mark.colour) for one in profiles])

@@ -13,7 +13,7 @@ from analysis.rows.finding import Contender
 from analysis.rows.rates import TWIN, Clocks
 from analysis.rows.speed import TIMING
 from analysis.statistics import declared
-from analysis.statistics.aggregate import mean_over_cells
+from analysis.statistics.aggregate import can_resample, mean_over_cells
 from analysis.statistics.declared import OVERALL, SCORES, TIMES
 from analysis.statistics.equivalence import Comparison, beyond_p, decided, within_p
 from analysis.statistics.paired import bounded_equivalence_p, bounded_mean, flip_p
@@ -55,14 +55,14 @@ def _blank(first: Contender, second: Contender, where: str, gains: str) -> Compa
 
 
 def _scores(blank: Comparison, pairs: pd.DataFrame) -> Comparison:
-    """Overall there are many cells, and the interval is stratified; a task has few, and it allows for the unseen."""
+    """Where cells are many, as overall, the interval is stratified; where they are few it allows for the unseen."""
     if pairs.empty:
         return blank
     differences, band = pairs["difference"].to_numpy(dtype=float), float(SCORES.band or 0.0)
     cells = [group.to_numpy(dtype=float) for _, group in pairs.groupby("cell", sort=True)["difference"]]
     return replace(
         blank,
-        interval=mean_over_cells(cells) if blank.where == OVERALL else bounded_mean(differences, LEAST, MOST),
+        interval=mean_over_cells(cells) if can_resample(cells) else bounded_mean(differences, LEAST, MOST),
         values=tuple(differences),
         band=band,
         p=flip_p(differences, pairs["cell"].tolist()),

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from analysis.statistics.aggregate import resampled
+from analysis.statistics.aggregate import can_resample, resampled
 from analysis.stats import LEVEL, Array
 
 STRAYS = 2
@@ -15,7 +15,7 @@ STRAYS = 2
 
 
 class Band(NamedTuple):
-    """A share at each threshold, with its pointwise interval; ends are NaN where a cell has a single training."""
+    """A share at each threshold, with its pointwise interval; ends are NaN where there are too few cells or seeds."""
 
     point: Array
     low: Array
@@ -29,7 +29,7 @@ def profile(cells: Sequence[Array], thresholds: Array) -> Band:
     would (Agarwal et al. 2021): where two profiles cross, no single figure orders the two.
     """
     point = np.mean([(cell[:, None] > thresholds).mean(axis=0) for cell in cells], axis=0)
-    if min(cell.size for cell in cells) < 2:
+    if not can_resample(cells):
         blank = np.full_like(point, np.nan)
         return Band(point, blank, blank)
     drawn = resampled(cells, STRAYS)

@@ -6,12 +6,12 @@ import math
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 
-from analysis.document import Block, Bullets, Entry, Fold, Line, Paragraph, Section, Table, Tone, anchor
+from analysis.document import Block, Bullets, Entry, Fold, Line, Paragraph, Table, Tone, anchor
 from analysis.material import Material
 from analysis.rows.finding import absence
 from analysis.rows.long_range import ROW
 from analysis.statistics import compared, declared
-from analysis.statistics.aggregate import improvement, iqm
+from analysis.statistics.aggregate import FEWEST_CELLS, improvement, iqm
 from analysis.statistics.coverage import ALARMS, CONSERVATIVE, COVERAGE, SEEDS, percent
 from analysis.statistics.declared import OVERALL, SCORES, TIMES, Family
 from analysis.statistics.equivalence import EQUIVALENT, UNDECIDED, Comparison
@@ -41,7 +41,7 @@ def blocks(material: Material) -> list[Block]:
     """The section; where nothing can be compared it says why. Never raises for what a run lacks."""
     inside = [*_aggregates(material), *_family(SCORES, compared.scores(material))]
     inside += _family(TIMES, compared.times(material))
-    return [Section(TITLE, anchor("statistics"), [*inside, _trust()])]
+    return [*inside, _trust()]
 
 
 def _aggregates(material: Material) -> list[Block]:
@@ -53,6 +53,8 @@ def _aggregates(material: Material) -> list[Block]:
     said = [f"Setting: {material.headline}."]
     said += [f"{missing} of {len(scores)} trainings ended without a score and are left out."] if missing else []
     said += ["One seed a cell: nothing is known about luck, so there are no intervals."] if fewest < 2 else []
+    few = scores["cell"].nunique() < FEWEST_CELLS
+    said += [f"Fewer than {FEWEST_CELLS} cells are too few to resample: no intervals of the means."] if few else []
     variants = _variants(material)
     means = {name: by_cell(scores, name) for name in variants}
     rows = tuple(
