@@ -13,10 +13,10 @@ agree or disagree with nothing. Their words and thresholds are those of the inte
 over before either was measured as a row; how often parity and flip-flop are solved had been printed beside the table
 before. RULES_VERSION counts the interview's rules alone.
 
-Changed 2026-11-23, after results were known: the interval of a mean of shares (interpretability). It was that of the mean
-of logits, which is another figure: by simulation it covered the mean 95 % of the time with 3 values, but 83 % with 10.
-Now the error of the mean itself is carried to the logit (docs/statistics.md). It moved the Transformer's interpretability
-of the published run from undecided to agrees, best and plain; figures and thresholds are as they were.
+Changed 2026-11-23, after results were known: the interval of a mean of shares (interpretability). It was that of the
+mean of logits, which is another figure: by simulation it covered the mean 95 % of the time with 3 values, but 83 % with
+10. Now the error of the mean itself is carried to the logit (docs/statistics.md). It moved the Transformer's
+interpretability of the published run from undecided to agrees, best and plain; figures and thresholds are unchanged.
 """
 
 from __future__ import annotations

@@ -113,7 +113,7 @@ def simulated(rows: Sequence[Row]) -> str:
     return f"""import numpy as np
 
 solved, trainings = np.array({solved}), np.array({trainings})
-weights = np.array([{", ".join(str(weight) for weight in weights(rows))}])
+weights = np.array([{", ".join(str(weight).replace("/", " / ") for weight in weights(rows))}])
 chance = np.random.default_rng(20261122).beta(solved + 0.5, trainings - solved + 0.5, size=(4000, len(solved)))
 low, high = np.percentile((chance > 0.5) @ weights, [2.5, 97.5])
 point = weights[solved > trainings / 2].sum()

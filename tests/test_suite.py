@@ -88,7 +88,7 @@ def test_no_global_of_a_file_is_taken_for_an_attribute_of_its_benchmarks() -> No
         assert not ATTRIBUTES & set(vars(importlib.import_module(f"bench.suite.{stem}"))), stem
 
 
-ONLY_TORCH_AND_NUMPY = """
+ONLY_WHAT_ASV_INSTALLS = """
 import sys
 sys.modules.update(dict.fromkeys({absent}))
 import bench.suite.generation, bench.suite.learning, bench.suite.models, bench.suite.structure, bench.suite.tasks
@@ -96,12 +96,12 @@ import bench.suite.generation, bench.suite.learning, bench.suite.models, bench.s
 
 
 def test_the_suite_needs_no_library_that_asv_does_not_install() -> None:
-    installed = {"torch", "numpy"}
+    installed = {"torch", "numpy", "msgspec"}
     project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     ours = set(re.findall(r'"([a-z-]+)>=', project)) - {"setuptools"}
     modules = {{"scikit-learn": "sklearn"}.get(name, name) for name in ours - installed}
     assert {"pandas", "sklearn", "captum", "pebble"} <= modules
-    code = ONLY_TORCH_AND_NUMPY.format(absent=sorted(modules))
+    code = ONLY_WHAT_ASV_INSTALLS.format(absent=sorted(modules))
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
     assert set(configuration()["matrix"]["req"]) == installed
 
@@ -122,7 +122,9 @@ def test_asv_measures_the_commit_and_not_the_working_tree() -> None:
 
 def test_asv_builds_one_environment_with_pinned_versions_and_a_workers_settings() -> None:
     matrix = configuration()["matrix"]
-    assert {name: len(versions) for name, versions in matrix["req"].items()} == {"torch": 1, "numpy": 1}
+    assert {name: len(versions) for name, versions in matrix["req"].items()} == dict.fromkeys(
+        ("torch", "numpy", "msgspec"), 1
+    )
     assert matrix["env_nobuild"] == WORKER_ENVIRONMENT
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     assert f"TORCH ?= torch=={matrix['req']['torch'][0]}\n" in makefile
