@@ -62,7 +62,7 @@ def _unmeasured(material: Material) -> float:
 def _table(material: Material, only: bool, alone: bool) -> list[Block]:
     """What was found and the table, under a heading where there are several of them."""
     name = "" if alone else _name(material)
-    found = [*lead.blocks(material), *cells.table(material, _prefix(name))]
+    found = [*lead.blocks(material), *cells.table(material, _prefix(name)), Paragraph(lead.KEY)]
     return found if only else [Section(material.title, _place(name, "table"), found)]
 
 

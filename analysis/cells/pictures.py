@@ -34,7 +34,7 @@ def finding(case: Case) -> str:
     """Figure, word, the nearest other word and the verdict, in one sentence."""
     estimate, cell = case.finding.estimate, case.cell
     ends = ", ".join("?" if cell[end] is None else f"{cell[end]:.2f}" for end in ("low", "high"))
-    said = f"{case.rule.row}, {case.who}: {cell['figure']:.2f} [{ends}] reads {cell['measured']}"
+    said = f"The figure {cell['figure']:.2f} [{ends}] reads {cell['measured']}"
     near = next(iter(steps(case.rule, estimate)), None) if estimate else None
     if near is not None:
         side = "below" if near.up else "above"

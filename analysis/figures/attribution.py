@@ -41,7 +41,10 @@ LINE, GAP = 0.26, 0.6
 LETTERS, NOTE_LETTERS = 26, 118
 MOST = 800
 """Models of all methods that are drawn one by one; of more, only their means are."""
-MAPS_NOTE = "Left: one sequence, ▼ planted; each row from its least (white) to its most relevant position (black)."
+MAPS_NOTE = (
+    "Left: one sequence, the first, not a typical one, ▼ planted; each row from its least (white) to its most relevant "
+    "position (black)."
+)
 SCORES_NOTE = (
     "Chance-normalised average precision: small, a model; large, their mean with its 95 % interval over seeds; hollow, "
     "the same on untrained weights (void if above its line). Bold: the method by which the family is judged."

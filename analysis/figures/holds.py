@@ -59,7 +59,7 @@ def _finding(panels: Sequence[Panel]) -> str:
         f"Of {len(claimed)} claims {len(sets['hold'])} hold and {len(sets['fail'])} fail wherever they are decided, "
         f"{len(sets['turn'])} turn{'s' * (len(sets['turn']) == 1)} with the length, the device or the regime"
         f"{f' ({turning})' * bool(turning)}, and {len(sets['open'])} {'is' if len(sets['open']) == 1 else 'are'} "
-        "decided nowhere."
+        "decided nowhere; a square of one length needs less to be decided than a cell of the table."
     )
 
 

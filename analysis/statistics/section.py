@@ -102,7 +102,7 @@ def _improvements(material: Material, means: Mapping[str, Mapping[str, Array]]) 
     caption = (
         "Probability that a training of A scores higher than one of B on the same cell; ties count half, no correction"
     )
-    return [Table(caption, ("A", "B", "P(A > B)", "95 % interval", "reading"), tuple(rows))]
+    return [Table(caption, ("A", "B", "P(A > B)", "95 % interval", "reading, uncorrected"), tuple(rows))]
 
 
 def _reading(found: Interval, first: str, second: str) -> str:
