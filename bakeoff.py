@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import signal
 import sys
@@ -20,7 +21,7 @@ UNTOUCHED = click.core.ParameterSource.DEFAULT
 
 EXAMPLES = """\b
 Examples:
-  bakeoff table                              measure the table on this machine (about 7 minutes)
+  bakeoff table                              measure the table on this machine (about 6 minutes)
   bakeoff table --published                  print the table that the maintainers measured
   bakeoff table --architecture pkg.mod:Mine  your own layer as a further column
   bakeoff table --only long-range            run one row only; finished trials are kept
@@ -151,12 +152,11 @@ def compare(before: str, after: str, reports: Path, out: Path | None) -> None:
 
 def run_folder(name: str, reports: Path) -> Path:
     """The folder of a study or of a path."""
-    folder = Path(name) if (Path(name) / "plan.json").exists() else reports / name
-    if not (folder / "plan.json").exists():
-        raise Fault(
-            f"no run in {folder} (plan.json is missing there): `bakeoff list` names the studies that can be run"
-        )
-    return folder
+    with faults():
+        folder = Path(name) if name and Path(name).exists() else reports / name
+        if (folder / "plan.json").exists():
+            return folder
+    raise Fault(f"no run in {folder} (plan.json is missing there): `bakeoff list` names the studies that can be run")
 
 
 @main.command(name="list")
@@ -279,7 +279,7 @@ def write_report(folder: Path) -> Any:
 def print_published() -> None:
     """Print every committed table, each with the machine that it was measured on."""
     root = next((p for p in (PUBLISHED, Path(__file__).resolve().parent / PUBLISHED) if p.is_dir()), None)
-    folders = sorted(p.parent for p in root.glob("*/*/verdicts.json")) if root else []
+    folders = sorted(p.parent for p in root.glob("*/*/report.html")) if root else []
     if not folders:
         raise Fault("no published table in this copy: run `bakeoff table` to measure your own")
     import json
@@ -321,7 +321,9 @@ def faults() -> Iterator[None]:
         raise Fault(str(error)) from None
     except OSError as error:
         where = f" {error.filename}" if error.filename else ""
-        hint = "free space, or choose another folder; what was measured is kept"
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        hint = "free space, or choose another folder" if full else "choose another one, or see to it"
+        hint += "; what was measured is kept"
         raise Fault(f"cannot use{where} ({error.strerror}): {hint}") from None
 
 

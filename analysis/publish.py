@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from analysis import compare, html, latex, markdown, story
-from analysis.document import Document, Download, Paragraph, Picture
+from analysis.document import Document, Paragraph, Picture
 from analysis.drawing import drawn
 from analysis.material import Material
 from analysis.report import Written
@@ -23,7 +23,7 @@ def report(runs: Sequence[Written], target: Path) -> list[str]:
     tables = [material for material in found if material.verdicts]
     for material in tables:
         write_atomically(material.folder / LATEX, latex.table(material.verdicts))
-    return [*files, *([LATEX] if tables else [])]
+    return [*files, *(LATEX if m.folder == target else str(m.folder / LATEX) for m in tables)]
 
 
 def comparison(before: Written, after: Written, target: Path) -> tuple[list[str], list[str]]:
@@ -54,9 +54,15 @@ def write(document: Document, folder: Path, page: str = PAGE, text: str = TEXT) 
         _draw(picture, folder / FIGURES)
     write_atomically(folder / page, html.render(document))
     write_atomically(folder / text, markdown.render(document, FIGURES))
-    for download in story.downloads(document.blocks):
-        _keep(download, folder)
-    return [page, text, *([f"{FIGURES}/ ({len(pictures)} figures, SVG and PNG)"] if pictures else [])]
+    downloads = list(story.downloads(document.blocks))
+    for download in downloads:
+        (folder / download.name).write_bytes(download.content)
+    return [
+        page,
+        text,
+        *(download.name for download in downloads),
+        *([f"{FIGURES}/ ({len(pictures)} figures, SVG and PNG)"] if pictures else []),
+    ]
 
 
 def _draw(picture: Picture, folder: Path) -> None:
@@ -65,7 +71,3 @@ def _draw(picture: Picture, folder: Path) -> None:
     write_atomically(folder / f"{picture.name}.svg", found.svg)
     if found.png:
         (folder / f"{picture.name}.png").write_bytes(found.png)
-
-
-def _keep(download: Download, folder: Path) -> None:
-    (folder / download.name).write_bytes(download.content)

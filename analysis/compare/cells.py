@@ -40,6 +40,16 @@ class Pair:
         return f"{wording.named(self.before['row'])}, {self.before['column']} ({self.before['variant']})"
 
     @property
+    def is_of_one_quantity(self) -> bool:
+        """Whether figures of the two runs may be compared: over the same lengths, at the same size, on the same tasks.
+
+        The lengths of a trace stand in the notes alone.
+        """
+        same = ("regime", "core_parameters", "tasks", "seeds")
+        sides = [(*(cell[name] for name in same), _lengths(cell)) for cell in (self.before, self.after)]
+        return sides[0] == sides[1]
+
+    @property
     def moved(self) -> tuple[str, ...]:
         """What differs: the architecture, word, verdict; the figure if neither interval reaches the other."""
         same = [(name, self.before[name] == self.after[name]) for name in ("architecture", "measured", "verdict")]
@@ -51,6 +61,10 @@ class Pair:
         if self.before["figure"] is None or self.after["figure"] is None or None in ends:
             return False
         return bool(ends[1] < ends[2] or ends[3] < ends[0])
+
+
+def _lengths(cell: Cell) -> tuple[str, ...]:
+    return tuple(note.partition(";")[0] for note in cell["notes"] if note.startswith("traced at n = "))
 
 
 def pairs(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[Pair]:
@@ -66,7 +80,7 @@ def compare(found: Sequence[Pair]) -> list[Comparison]:
     made: list[Comparison] = []
     for pair in found:
         names = {cell["architecture"] for cell in (pair.before, pair.after)}
-        if len(names) == 1 and pair.before["measured"] and pair.after["measured"]:
+        if len(names) == 1 and pair.before["measured"] and pair.after["measured"] and pair.is_of_one_quantity:
             made += list(_compared(pair, str(names.pop())))
     return made
 
