@@ -11,13 +11,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from analysis.wording import printable
+from analysis.wording import cut, printable
 from bench.records import write_atomically
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 HASH_SALT = "bakeoff"
+LETTERS = 22
+"""Of a name in a figure, unless there is more room, or less."""
 DOTS_PER_INCH = 150
 """Of a PNG."""
 
@@ -54,6 +56,11 @@ def marks(families: list[str]) -> dict[str, Mark]:
 def label(text: str) -> str:
     """A name from a record as a figure may show it: two dollar signs would make a formula of what lies between."""
     return printable(text).replace("$", r"\$")
+
+
+def short(text: str, letters: int = LETTERS) -> str:
+    """A name from a record as a figure may show it, cut to a length."""
+    return label(cut(text, letters))
 
 
 @contextmanager

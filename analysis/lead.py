@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from analysis import wording
+from analysis.clocks.wording import listed
 from analysis.document import Block, Paragraph
 from analysis.material import Material
 from analysis.wording import Cell
@@ -37,7 +38,7 @@ def blocks(material: Material) -> list[Block]:
 def _counted(material: Material, best: Sequence[Cell]) -> str:
     counts = {verdict: sum(cell["verdict"] == verdict for cell in best) for verdict in COUNTED}
     parts = [f"{count} {_verb(verdict, count)}" for verdict, count in counts.items() if count]
-    return f"Of the table's {len(best)} cells, {_listed(parts)} ({material.title}).{_elsewhere(best)}"
+    return f"Of the table's {len(best)} cells, {listed(parts)} ({material.title}).{_elsewhere(best)}"
 
 
 def _elsewhere(best: Sequence[Cell]) -> str:
@@ -70,10 +71,8 @@ def _named(best: Sequence[Cell]) -> str:
     wrong = [_contrast(cell) for cell in best if cell["verdict"] == "disagrees"]
     right = [f"{cell['row']} of {cell['column']} ({cell['measured']})" for cell in best if cell["verdict"] == "agrees"]
     if wrong:
-        return f"Contradicted: {_listed(_cut(wrong))}."
-    return (
-        f"Borne out: {_listed(_cut(right))}." if right else "No word of it is borne out or contradicted beyond doubt."
-    )
+        return f"Contradicted: {listed(_cut(wrong))}."
+    return f"Borne out: {listed(_cut(right))}." if right else "No word of it is borne out or contradicted beyond doubt."
 
 
 def _contrast(cell: Cell) -> str:
@@ -92,12 +91,8 @@ def _limits(material: Material, best: Sequence[Cell]) -> str:
         facts.append(f"lengths {lengths[0]} to {lengths[-1]} there")
     if seeds:
         facts.append(f"{min(seeds)} seed{'s' * (min(seeds) != 1)}")
-    return f"That holds for {_listed(facts) or 'what was run'}, and for no more."
+    return f"That holds for {listed(facts) or 'what was run'}, and for no more."
 
 
 def _cut(parts: Sequence[str]) -> list[str]:
     return [*parts[:MOST], *([f"{len(parts) - MOST} more"] if len(parts) > MOST else [])]
-
-
-def _listed(parts: Sequence[str]) -> str:
-    return ", ".join(parts[:-1]) + (" and " if len(parts) > 1 else "") + parts[-1] if parts else ""

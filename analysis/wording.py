@@ -32,6 +32,11 @@ def printable(text: str) -> str:
     return UNPRINTABLE.sub(" ", text)
 
 
+def cut(text: str, letters: int) -> str:
+    """Text of so many letters at most; strangers' names can be of any length."""
+    return text if len(text) <= letters else text[: letters - 1] + "…"
+
+
 def both(verdicts: Mapping[str, Any], part: str) -> list[Mapping[str, Any]]:
     """`rows` or `cells` of the interview table, then those of ours."""
     return [*verdicts[part], *verdicts["ours"][part]]

@@ -115,7 +115,7 @@ OVERHEAD_CELLS = (Cell(task=Needle(length=32), steps=100), Cell(task=Markov(leng
 
 PEERS = Study(
     name="peers",
-    purpose="our layers beside other libraries' at equal parameters, our harness beside a bare loop; 13 minutes",
+    purpose="our layers beside other libraries', our harness beside a bare loop; about a quarter of an hour",
     cells=(),
     sources=(),
     clock_lengths=(),

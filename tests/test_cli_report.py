@@ -31,7 +31,6 @@ def test_a_report_on_two_runs_is_one_page_where_it_was_asked_for(folder: Path, o
     assert result.exit_code == 0, result.output
     assert f"page in {tmp_path / 'both'}: report.html, report.md, " in result.output
     page = (tmp_path / "both" / "report.html").read_text()
-    assert "reports" not in str(sorted(p.name for p in (tmp_path / "both").iterdir()))
     for name in ("one", "other"):
         assert f"/{name}</h" in page, "each run has a heading that names its folder"
 
@@ -72,6 +71,5 @@ def test_records_with_a_fault_are_named_and_nothing_is_believed(folder: Path, tm
     (bad / "trials.jsonl").write_text("\n".join(lines) + "\n")
     result = run("report", str(bad))
     assert result.exit_code == 2
-    assert "trials.jsonl" in result.output
-    assert "3" in result.output
+    assert "trials.jsonl, line 3" in result.output
     assert not (bad / "report.html").exists()

@@ -18,9 +18,8 @@ from analysis.claims import INTERPRETABILITY, VOID_UNTRAINED
 from analysis.clocks.wording import decimals, listed
 from analysis.clocks.wording import interval as written
 from analysis.document import Picture
-from analysis.drawing import Mark, label, marks, style
+from analysis.drawing import Mark, label, marks, short, style
 from analysis.figures.examples import Example, examples, pick, stretched
-from analysis.figures.lines import short
 from analysis.figures.parts import part
 from analysis.material import Material
 from analysis.rows.finding import Contender, absence

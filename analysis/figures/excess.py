@@ -14,7 +14,7 @@ import pandas as pd
 from analysis.claims import EXCESS_FLOOR
 from analysis.clocks import wording
 from analysis.document import Picture
-from analysis.drawing import style
+from analysis.drawing import short, style
 from analysis.figures.lines import (
     GREY,
     SMALL,
@@ -22,7 +22,6 @@ from analysis.figures.lines import (
     End,
     Shown,
     note,
-    short,
     shown,
     tick_at,
     tick_values,

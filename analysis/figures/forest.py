@@ -12,13 +12,13 @@ import pandas as pd
 
 from analysis.clocks.wording import listed
 from analysis.document import Picture
-from analysis.drawing import Mark, label, marks, style
-from analysis.figures.lines import GREY, WIDTH, ink, note, short
+from analysis.drawing import Mark, label, marks, short, style
+from analysis.figures.lines import GREY, WIDTH, ink, note
 from analysis.material import Material
 from analysis.statistics import compared
 from analysis.statistics.declared import OVERALL, SCORES, TIMES, Family
 from analysis.statistics.equivalence import EQUIVALENT, UNDECIDED, Comparison
-from analysis.wording import printable
+from analysis.wording import cut, printable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -107,7 +107,7 @@ def _panel(axes: Axes, panel: Panel, known: dict[str, Mark], is_first: bool) -> 
         axes.axhline(0.55, color="0.8", lw=0.8, zorder=0)
     _limits(axes, panel)
     axes.set_ylim(len(panel.comparisons) - 0.4, -0.6)
-    names = [c.where if len(c.where) <= LETTERS else c.where[: LETTERS - 1] + "…" for c in panel.comparisons]
+    names = [cut(c.where, LETTERS) for c in panel.comparisons]
     axes.set_yticks(range(len(names)), [label(name) for name in names] if is_first else [""] * len(names))
     axes.tick_params(axis="y", length=0)
     axes.grid(False, axis="y")

@@ -7,8 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from analysis.drawing import label
-from analysis.figures.lines import short
+from analysis.drawing import label, short
 from analysis.figures.squares import Square
 from analysis.wording import SIGNS, named
 

@@ -11,7 +11,7 @@ import pandas as pd
 
 from analysis.clocks import wording
 from analysis.document import Picture
-from analysis.drawing import Mark, marks, style
+from analysis.drawing import Mark, marks, short, style
 from analysis.figures.trainings import (
     DIVERGED,
     SMALL,
@@ -22,7 +22,6 @@ from analysis.figures.trainings import (
     counted,
     lines,
     lost,
-    short,
     trainings,
 )
 from analysis.rows.finding import absence

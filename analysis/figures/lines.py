@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from analysis.claims import VARIANTS
 from analysis.clocks.panels import GAP, LEADER, MOST, spread
-from analysis.drawing import Mark, label, marks
+from analysis.drawing import Mark, marks, short
 from analysis.material import Material
 
 if TYPE_CHECKING:
@@ -19,8 +19,6 @@ WIDTH = 7.0
 """Inches: a column of text."""
 SMALL = 8.0
 """Points of the smallest letters."""
-LETTERS = 22
-"""Of a name in a figure; strangers' names can be of any length."""
 NOTE_LETTERS = 16
 """Small letters that fit in an inch."""
 LEADING = 1.25
@@ -69,11 +67,6 @@ def shown(material: Material, every: bool = True) -> list[Shown]:
         if c.architecture and c.architecture not in taken and (every or not taken):
             found.append(Shown(c.architecture, c.column, c.variant, known[c.family]))
     return found
-
-
-def short(text: str, letters: int = LETTERS) -> str:
-    """A name from a record, safe in a figure and cut to a length."""
-    return label(text if len(text) <= letters else text[: letters - 1] + "…")
 
 
 def write_ends(axes: Axes, ends: Sequence[End]) -> None:

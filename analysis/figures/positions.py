@@ -13,8 +13,8 @@ import pandas as pd
 
 from analysis.clocks import wording
 from analysis.document import Picture
-from analysis.drawing import style
-from analysis.figures.lines import GREY, WIDTH, End, Shown, compact, note, short, shown, tick_at, write_ends
+from analysis.drawing import short, style
+from analysis.figures.lines import GREY, WIDTH, End, Shown, compact, note, shown, tick_at, write_ends
 from analysis.material import Material
 from analysis.rows import scalability
 from analysis.rows.finding import absence

@@ -12,14 +12,14 @@ import pandas as pd
 
 from analysis.clocks.wording import listed
 from analysis.document import Picture
-from analysis.drawing import style
-from analysis.figures.lines import GREY, LETTERS, SMALL, WIDTH, End, Shown, note, shown, write_ends
+from analysis.drawing import LETTERS, style
+from analysis.figures.lines import GREY, SMALL, WIDTH, End, Shown, note, shown, write_ends
 from analysis.material import Material
 from analysis.rows.finding import absence
 from analysis.rows.long_range import ROW
 from analysis.statistics.profiles import Band, profile
 from analysis.statistics.scores import by_cell, planned_scores
-from analysis.wording import printable
+from analysis.wording import cut, printable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -128,7 +128,7 @@ def _finding(profiles: Sequence[Profile]) -> str:
 def _named(one: Profile) -> str:
     """The contender as a sentence names it, where nothing is a formula."""
     named = one.who.column if one.who.is_best else f"{one.who.column}, {one.who.variant}"
-    return printable(named if len(named) <= LETTERS else named[: LETTERS - 1] + "…")
+    return printable(cut(named, LETTERS))
 
 
 def _share(one: Profile) -> str:

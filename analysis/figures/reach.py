@@ -13,8 +13,8 @@ import pandas as pd
 
 from analysis.clocks import wording
 from analysis.document import Picture
-from analysis.drawing import style
-from analysis.figures.lines import SMALL, WIDTH, Shown, short, shown
+from analysis.drawing import short, style
+from analysis.figures.lines import SMALL, WIDTH, Shown, shown
 from analysis.laws import traces
 from analysis.material import Material
 from analysis.rows.finding import absence

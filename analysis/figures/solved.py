@@ -10,9 +10,9 @@ import pandas as pd
 
 from analysis.clocks import wording
 from analysis.document import Picture
-from analysis.drawing import Mark, marks, style
+from analysis.drawing import Mark, marks, short, style
 from analysis.figures.learning import MOST_ROWS, MOST_TASKS, add_key, name_axes, small_multiples
-from analysis.figures.trainings import SOLVED, TRAINED, Line, counted, lines, short, trainings
+from analysis.figures.trainings import SOLVED, TRAINED, Line, counted, lines, trainings
 from analysis.load import NOT_RUN
 from analysis.rows.finding import absence
 from analysis.stats import Array, Interval, wilson

@@ -15,8 +15,8 @@ import pandas as pd
 
 from analysis.clocks import panels, wording
 from analysis.document import Picture
-from analysis.drawing import Mark, marks, style
-from analysis.figures.trainings import SMALL, SOLVED, TRAINED, Line, counted, lines, lost, short, trainings
+from analysis.drawing import Mark, marks, short, style
+from analysis.figures.trainings import SMALL, SOLVED, TRAINED, Line, counted, lines, lost, trainings
 from analysis.rows.finding import absence
 from analysis.stats import LEVEL, Array
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import pandas as pd
 
-from analysis.drawing import label
 from analysis.rows import long_range, state_tracking
 from analysis.rows.finding import Contender
 
@@ -20,8 +19,6 @@ SOLVED, UNSOLVED, DIVERGED = "solved", "unsolved", "diverged"
 METRICS = ("solved", "steps", "steps_to_solve", "training_cpu_seconds")
 TRAINED = (SOLVED, UNSOLVED, DIVERGED)
 """Outcomes of trainings that say something about learning; any other is the status of a trial that was lost."""
-LETTERS = 24
-"""Of a name that has to fit beside a figure."""
 SMALL = 8
 """Points of the smallest text."""
 
@@ -107,8 +104,3 @@ def lost(held: pd.DataFrame) -> str:
 def counted(number: int, noun: str) -> str:
     """`1 cell`, `2 cells`."""
     return f"{number:,} {noun}{'s' * (number != 1)}"
-
-
-def short(text: str) -> str:
-    """A name as it fits beside a figure."""
-    return label(text if len(text) <= LETTERS else text[: LETTERS - 1] + "…")

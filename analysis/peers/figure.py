@@ -52,7 +52,7 @@ def drawn(figures: Mapping[str, Any], page: bool = False) -> Figure | None:
         for axes, length in zip(panels, lengths, strict=True):
             held = [row for row in rows if (row["group"], row["length"]) == (group, length)]
             _panel(axes, held, peers[group], widths, drawing.marks(groups)[group])
-        panels[0].set_ylabel(short(words.name(group)))
+        panels[0].set_ylabel(drawing.short(words.name(group), LETTERS))
     for axes, length in zip(grid[0], lengths, strict=True):
         axes.set_title(f"n = {length}")
     grid[0][0].set_xlim(*_limits(rows))
@@ -72,14 +72,9 @@ def _panel(axes: Axes, rows: Sequence[Row], peers: Sequence[str], widths: Sequen
         if low is not None:
             axes.plot([low, high], [y, y], color=mark.colour, linewidth=1.2, zorder=2)
         axes.plot([point], [y], mark.marker, color=mark.colour, markersize=size(place), zorder=3)
-    axes.set_yticks(range(len(peers)), [short(who) for who in peers])
+    axes.set_yticks(range(len(peers)), [drawing.short(who, LETTERS) for who in peers])
     axes.set_ylim(-0.6, len(peers) - 0.4)
     axes.grid(False, axis="y")
-
-
-def short(name: str) -> str:
-    """A name that leaves room for the figure beside it."""
-    return drawing.label(name if len(name) <= LETTERS else name[: LETTERS - 1] + "…")
 
 
 def offset(place: int, widths: int) -> float:

@@ -15,7 +15,7 @@ import numpy as np
 from analysis import drawing
 from analysis.peers import words
 from analysis.peers.compared import OURS, Row
-from analysis.peers.figure import GREY, PAGE_WIDTH, offset, short, size, width_handles
+from analysis.peers.figure import GREY, LETTERS, PAGE_WIDTH, offset, size, width_handles
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -93,7 +93,7 @@ def _roof(axes: Axes, rows: Sequence[Row], limits: Mapping[str, float], marks: M
     for group in (group for group in marks if any(row["group"] == group for row in placed)):
         for ours in (True, False):
             held = [row for row in placed if (row["group"], row["who"] == OURS) == (group, ours)]
-            text = short(f"{words.name(group)}, {'ours' if ours else 'peers'}")
+            text = drawing.short(f"{words.name(group)}, {'ours' if ours else 'peers'}", LETTERS)
             _points(axes, held, marks[group], text, ours)
     axes.set(xscale="log", yscale="log", title=f"Roofline; memory {limits['copy'] / GIGA:,.1f} GB/s")
     axes.set_xlabel("FLOPs per byte that must move\n(lower bound of traffic)")
@@ -135,7 +135,7 @@ def _shares(
     for probe, (_, line) in ROOFS.items():
         if probe in limits:
             axes.axvline(limits[probe] / limits["matmul"], color=GREY, linestyle=line, linewidth=1.2, zorder=1)
-    texts = [short(f"{words.name(group)}: {who}") for group, who in subjects]
+    texts = [drawing.short(f"{words.name(group)}: {who}", LETTERS) for group, who in subjects]
     axes.set_yticks([-y for y in range(len(subjects))], texts)
     axes.set_ylim(0.6 - len(subjects), 0.6)
     axes.grid(False, axis="y")
