@@ -20,7 +20,7 @@ from torch import nn
 from bench.records import Measurement
 from bench.tasks.task import Batch, Task, stream
 from bench.timing import Stopwatch, interleave, stopwatch
-from bench.training import CONFIRMING, SOLVED, UNSOLVED, Trained, train
+from bench.training import CONFIRMING, FINAL, UNSOLVED, Trained, train
 from bench.trial import Learn, Overhead
 from models.architecture import SequenceModel
 
@@ -43,11 +43,11 @@ class Plan:
         steps = next(int(row.value) for row in trained.measurements if row.metric == "steps")
         tests, size = defaultdict(list), trial.recipe.evaluation_sequences
         for row in trained.measurements:
-            if row.metric == "score" and row.value >= SOLVED:
+            if row.metric == "score" and row.value >= trial.task.solved_at:
                 assert row.step is not None
                 tests[row.step].append(CONFIRMING * size)
-        if trial.task.measures == "scaling":
-            tests[steps].append(CONFIRMING * size)
+        if trial.task.learned_for == "loss":
+            tests[steps].append(FINAL * size)
         elif not trained.solved:
             tests[steps].append(UNSOLVED * size)
         return cls(steps, dict(tests))

@@ -9,18 +9,18 @@ from __future__ import annotations
 import copy
 import math
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import torch
 from torch import nn
 
 from bench.records import Measurement
+from bench.supply import Supply
 from bench.tasks.task import Batch, Task, stream
-from bench.trial import REPORT, Learn, Recipe
+from bench.trial import DEVELOPMENT, INVERSE_SQUARE_ROOT, REPORT, Learn, Recipe
 from models.architecture import SequenceModel, count_parameters
 
-SOLVED = 0.95
-"""Share of the way from the chance floor to perfect at which a task counts as solved."""
 CONFIRMING, UNSOLVED, FINAL = 4, 2, 8
 """Test sequences, in multiples of those that development looks at: to call a task solved, which may be tried again
 and must not be a lucky draw; for the score of a model that never looked solved; for the final loss of a source."""
@@ -48,46 +48,50 @@ def train(trial: Learn) -> Trained:
     trained = Trained(model)
     trained.note("core_parameters", count_parameters(model.core))
     trained.note("total_parameters", count_parameters(model))
-    draw = _Supply(trial)
-    watch = task.sample(recipe.evaluation_sequences, stream("development", trial.seed)).to(trial.device)
-    if task.measures == "scaling":
+    generator = stream("train", trial.seed)
+    pool = task.draw("train", max(1, trial.data_tokens // task.length), generator) if trial.data_tokens else None
+    draw = Supply(task, recipe.batch_size, generator, trial.device, pool)
+    watch = task.draw("development", recipe.evaluation_sequences, stream("development", trial.seed)).to(trial.device)
+    if task.learned_for == "loss":
         _train_for_loss(trained, task, recipe, draw, watch, trial)
     else:
         _train_to_solved(trained, task, recipe, draw, watch, trial)
     return trained
 
 
-def _train_to_solved(trained: Trained, task: Task, recipe: Recipe, draw: _Supply, watch: Batch, trial: Learn) -> None:
+def _train_to_solved(trained: Trained, task: Task, recipe: Recipe, draw: Supply, watch: Batch, trial: Learn) -> None:
     """Stop as soon as fresh test sequences confirm what the development sequences suggest."""
     test, test_score, best, cpu_seconds, step = stream("test", trial.seed), math.nan, -math.inf, 0.0, 0
-    for step, seconds in _steps(trained, task, recipe, draw):
+    for step, seconds in training_steps(trained, task, recipe, draw):
         cpu_seconds += seconds
         if step % recipe.evaluate_every and step != recipe.steps:
             continue
         score = task.score(evaluate(trained.model, task, watch))
         trained.note("score", score, step)
         best = max(best, score)
-        if score >= SOLVED:
-            fresh = _fresh(task, recipe, test, trial.device, CONFIRMING)
+        if score >= task.solved_at:
+            fresh = _fresh(trial, test, CONFIRMING)
             test_score = task.score(evaluate(trained.model, task, fresh))
-            if test_score >= SOLVED:
+            if test_score >= task.solved_at:
                 trained.solved = True
                 trained.note("steps_to_solve", step)
                 break
     if not trained.solved and not trained.diverged_at:
-        test_score = task.score(evaluate(trained.model, task, _fresh(task, recipe, test, trial.device, UNSOLVED)))
+        test_score = task.score(evaluate(trained.model, task, _fresh(trial, test, UNSOLVED)))
     trained.note("solved", trained.solved)
     trained.note("steps", step)
     trained.note("best_score", best)
     trained.note("test_score", test_score)
     trained.note("training_cpu_seconds", cpu_seconds)
+    if trial.split == DEVELOPMENT and task.measures == "claims":
+        trained.note("development_loss_nats", _loss(trained.model, task, watch))
 
 
-def _train_for_loss(trained: Trained, task: Task, recipe: Recipe, draw: _Supply, watch: Batch, trial: Learn) -> None:
+def _train_for_loss(trained: Trained, task: Task, recipe: Recipe, draw: Supply, watch: Batch, trial: Learn) -> None:
     """Use the whole budget, then go back to the weights with the best development loss and test those once."""
     best, best_step, cpu_seconds, step = math.inf, 0, 0.0, 0
     weights = copy.deepcopy(trained.model.state_dict())
-    for step, seconds in _steps(trained, task, recipe, draw):
+    for step, seconds in training_steps(trained, task, recipe, draw):
         cpu_seconds += seconds
         if step % recipe.evaluate_every and step != recipe.steps:
             continue
@@ -98,7 +102,7 @@ def _train_for_loss(trained: Trained, task: Task, recipe: Recipe, draw: _Supply,
         elif recipe.patience and step - best_step >= recipe.patience * recipe.evaluate_every:
             break
     trained.model.load_state_dict(weights)
-    test = _fresh(task, recipe, stream("test", trial.seed), trial.device, FINAL)
+    test = _fresh(trial, stream("test", trial.seed), FINAL)
     loss = evaluate(trained.model, task, test)
     trained.note("test_loss_nats", loss)
     trained.note("excess_loss_nats", loss - task.perfect)
@@ -111,19 +115,29 @@ def _train_for_loss(trained: Trained, task: Task, recipe: Recipe, draw: _Supply,
             trained.note("position_loss_nats", nats, position)
 
 
-def _steps(trained: Trained, task: Task, recipe: Recipe, draw: _Supply):
+def training_steps(trained: Trained, task: Task, recipe: Recipe, draw: Supply) -> Iterator[tuple[int, float]]:
     """Training steps as (step, its CPU seconds, data included); ends early when the loss is not finite."""
     optimiser = make_optimiser(trained.model, recipe)
     for step in range(1, recipe.steps + 1):
         start = time.process_time()
         for group in optimiser.param_groups:
-            group["lr"] = recipe.learning_rate * min(1.0, step / recipe.warmup_steps)
-        loss = training_step(trained.model, task, draw.batch(), optimiser, recipe.clip_norm)
+            group["lr"] = learning_rate(recipe, step)
+        loss = training_step(trained.model, task, draw.batch(), optimiser, recipe.clip_norm, recipe.label_smoothing)
         yield step, time.process_time() - start
         # Looking at the loss waits for the device, so it is looked at only now and then.
         if step % recipe.evaluate_every == 0 and not math.isfinite(loss.item()):
             trained.diverged_at = step
             return
+
+
+def learning_rate(recipe: Recipe, step: int) -> float:
+    """The rate of a step, from 1: a linear warm-up, then constant or falling with the inverse square root of the step.
+
+    The latter is the schedule of Vaswani et al. 2017, equation 3, whose D ** -0.5 is here free: the rate at its peak.
+    """
+    warmed = step / recipe.warmup_steps
+    after = warmed**-0.5 if recipe.schedule == INVERSE_SQUARE_ROOT else 1.0
+    return recipe.learning_rate * min(warmed, after)
 
 
 def make_optimiser(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
@@ -153,14 +167,32 @@ def _as_one_vector(parameters: list[nn.Parameter]) -> nn.Parameter:
 
 
 def training_step(
-    model: nn.Module, task: Task, batch: Batch, optimiser: torch.optim.Optimizer, clip_norm: float
+    model: nn.Module,
+    task: Task,
+    batch: Batch,
+    optimiser: torch.optim.Optimizer,
+    clip_norm: float,
+    label_smoothing: float = 0.0,
 ) -> torch.Tensor:
     """One whole step: forward, loss, backward, clip, update. Returns the loss, still on its device."""
-    loss = task.loss(model(batch.inputs), batch)
+    loss = smoothed_loss(task, model(batch.inputs), batch, label_smoothing)
     clear_gradients(optimiser)
     loss.backward()
     update(optimiser, clip_norm)
     return loss.detach()
+
+
+def smoothed_loss(task: Task, logits: torch.Tensor, batch: Batch, smoothing: float) -> torch.Tensor:
+    """The task's loss, a share of every target spread over all classes (Szegedy et al. 2016, section 7).
+
+    Raises ValueError for targets that are not classes.
+    """
+    loss = task.loss(logits, batch)
+    if not smoothing:
+        return loss
+    if batch.targets.is_floating_point():
+        raise ValueError("label smoothing spreads a target over classes, and these targets are values; set it to 0")
+    return (1 - smoothing) * loss - smoothing * logits[batch.scored].log_softmax(-1).mean()
 
 
 def clear_gradients(optimiser: torch.optim.Optimizer) -> None:
@@ -190,6 +222,12 @@ def evaluate(model: nn.Module, task: Task, batch: Batch) -> float:
 
 
 @torch.no_grad()
+def _loss(model: nn.Module, task: Task, batch: Batch) -> float:
+    """The training loss on one batch: it tells models apart that have no answer wholly right yet."""
+    return task.loss(model(batch.inputs), batch).item()
+
+
+@torch.no_grad()
 def position_losses(model: nn.Module, batch: Batch) -> dict[int, float]:
     """Mean cross-entropy in nats at every scored position (Kaplan et al. 2020, section 3.2.1 and figure 7)."""
     losses = nn.functional.cross_entropy(model(batch.inputs).transpose(1, 2), batch.targets, reduction="none")
@@ -197,22 +235,7 @@ def position_losses(model: nn.Module, batch: Batch) -> dict[int, float]:
     return {position: float(nats) for position, nats in enumerate(means) if not nats.isnan()}
 
 
-def _fresh(task: Task, recipe: Recipe, generator: torch.Generator, device: str, factor: int) -> Batch:
-    return task.sample(factor * recipe.evaluation_sequences, generator).to(device)
-
-
-class _Supply:
-    """Training batches of one trial: drawn afresh, or with replacement from a pool of `data_tokens` tokens."""
-
-    def __init__(self, trial: Learn) -> None:
-        self.task, self.size, self.device = trial.task, trial.recipe.batch_size, trial.device
-        self.generator = stream("train", trial.seed)
-        self.pool: Batch | None = None
-        if trial.data_tokens:
-            self.pool = self.task.sample(max(1, trial.data_tokens // self.task.length), self.generator)
-
-    def batch(self) -> Batch:
-        if self.pool is None:
-            return self.task.sample(self.size, self.generator).to(self.device)
-        chosen = torch.randint(len(self.pool.inputs), (self.size,), generator=self.generator)
-        return Batch(*(part[chosen] for part in self.pool)).to(self.device)
+def _fresh(trial: Learn, generator: torch.Generator, factor: int) -> Batch:
+    """Sequences that nothing was chosen by. What chooses a learning rate must not see the test part of finite data."""
+    part = "test" if trial.split == REPORT else "development"
+    return trial.task.draw(part, factor * trial.recipe.evaluation_sequences, generator).to(trial.device)

@@ -9,11 +9,14 @@ from typing import Any, ClassVar
 
 from bench.records import trial_id
 from bench.tasks.task import Task
-from models.architecture import Architecture
+from models.architecture import Architecture, later
 
 DEVELOPMENT, REPORT = "development", "report"
 CORE_PARAMETERS, TRAINING_FLOPS, TRAINING_TIME = "core parameters", "training FLOPs", "training time"
 REGIMES = (CORE_PARAMETERS, TRAINING_FLOPS, TRAINING_TIME)
+CONSTANT, INVERSE_SQUARE_ROOT = "constant", "inverse-square-root"
+SCHEDULES = (CONSTANT, INVERSE_SQUARE_ROOT)
+"""What the learning rate does after the warm-up: stay, or fall (Vaswani et al. 2017, section 5.3)."""
 FORWARD, FORWARD_BACKWARD, STEP = "forward", "forward_backward", "step"
 PASSES = (FORWARD, FORWARD_BACKWARD, STEP)
 """What a clock times: one pass without gradients, both passes, the whole training step."""
@@ -23,7 +26,8 @@ PASSES = (FORWARD, FORWARD_BACKWARD, STEP)
 class Recipe:
     """How a model is trained: the same for every family but for the learning rate, which each family chooses.
 
-    AdamW with linear warm-up, then a constant rate, and clipped gradients. `steps` is a cap, never a time.
+    AdamW with linear warm-up, then a constant rate unless `schedule` says otherwise, and clipped gradients. `steps`
+    is a cap, never a time.
     """
 
     learning_rate: float = 3e-3
@@ -38,7 +42,17 @@ class Recipe:
     evaluation_sequences: int = 128
     """Development sequences that are looked at every `evaluate_every` steps; tests are larger (bench.training)."""
     patience: int = 0
-    """Evaluations without a better development loss before a scaling trial stops; 0 is never."""
+    """Evaluations without a better development loss before a trial that trains for loss stops; 0 is never."""
+    schedule: str = later(CONSTANT)
+    """One of SCHEDULES; `learning_rate` is what the warm-up ends at."""
+    label_smoothing: float = later(0.0)
+    """Share of every target that is spread over all classes in training (Vaswani et al. 2017, section 5.4)."""
+
+    def __post_init__(self) -> None:
+        if self.schedule not in SCHEDULES:
+            raise ValueError(f"schedule must be one of {', '.join(SCHEDULES)}, got {self.schedule!r}")
+        if not 0 <= self.label_smoothing < 1:
+            raise ValueError(f"label_smoothing must be at least 0 and below 1, got {self.label_smoothing}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,6 +101,33 @@ class Explain(Learn):
     """A `Learn` trial whose solved model is then asked for explanations: accuracy and explanation from one model."""
 
     kind: ClassVar[str] = "explain"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Transfer(Learn):
+    """A `Learn` trial whose model is then fine-tuned with few labels, and the same from scratch."""
+
+    kind: ClassVar[str] = "transfer"
+
+    labels: tuple[int, ...] = (10, 30, 100, 300)
+    """Labelled sequences, of which there are ever more."""
+    tuning: Recipe = field(default_factory=lambda: Recipe(steps=100, batch_size=16, warmup_steps=10))
+    """How it is fine-tuned; its learning rate is replaced by each of `tuning_rates`."""
+    tuning_rates: tuple[float, ...] = (1e-3, 4e-3)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Attack(Learn):
+    """Train one model as usual and one on adversarial examples, up to one clean accuracy; then attack both."""
+
+    kind: ClassVar[str] = "attack"
+
+    clean_accuracy: float = 0.95
+    """Of the development sequences as they are: where both trainings stop."""
+    training_epsilon: float = 0.1
+    """Largest change of any input by which training sequences are made adversarial."""
+    epsilons: tuple[float, ...] = (0.05, 0.1, 0.2)
+    """Largest changes of the attacks."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -181,13 +222,21 @@ class Overhead(Timed):
 def _plain(value: object) -> object:
     if isinstance(value, Architecture):
         # Only a stranger's code is part of its identity; ours has the commit in the record.
-        return {name: field for name, field in asdict(value).items() if name != "source" or field}
+        return {name: field for name, field in _fields(value).items() if name != "source" or field}
     if isinstance(value, Task):
-        return {"name": value.name} | asdict(value)
+        return {"name": value.name} | _fields(value)
     if isinstance(value, Recipe):
-        return asdict(value)
+        return _fields(value)
     if isinstance(value, tuple):
         return [_plain(v) for v in value]
     if isinstance(value, Mapping) or callable(value):
         raise TypeError(f"{value!r} cannot be part of a trial: its identity would not be stable")
     return value
+
+
+def _fields(value: Architecture | Task | Recipe) -> dict[str, Any]:
+    """Every field but those that came later (models.architecture.later) and are at their default: ids stay what
+    they were before there were such fields.
+    """
+    unchanged = {f.name for f in fields(value) if f.metadata.get("later") and getattr(value, f.name) == f.default}
+    return {name: held for name, held in asdict(value).items() if name not in unchanged}

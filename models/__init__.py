@@ -10,7 +10,11 @@ from dataclasses import dataclass, replace
 
 from models.architecture import Architecture
 from models.cnn import CNN
+from models.gru import GRU
+from models.linear_attention import LinearAttention
 from models.lstm import LSTM
+from models.min_gru import MinGRU
+from models.rnn import RNN
 from models.transformer import Transformer
 
 ARCHITECTURES: dict[str, Architecture] = {
@@ -24,6 +28,26 @@ ARCHITECTURES: dict[str, Architecture] = {
         CNN(name="cnn-k8", family="cnn", kernel_size=8),
     )
 }
+
+RELATIVES: dict[str, Architecture] = {
+    architecture.name: architecture
+    for architecture in (
+        Transformer(name="transformer-2017", family="transformer", norm="post", activation="relu"),
+        Transformer(name="transformer-no-positions", family="transformer", positions="none"),
+        Transformer(name="transformer-no-residual", family="transformer", residual=False),
+        Transformer(name="transformer-no-norm", family="transformer", norm="none"),
+        Transformer(name="transformer-no-feed-forward", family="transformer", feed_forward=False),
+        Transformer(name="transformer-no-attention", family="transformer", attention=False),
+        Transformer(name="transformer-one-head", family="transformer", one_head=True),
+        LSTM(name="lstm-attention", family="lstm", attention=True),
+        CNN(name="cnn-attention", family="cnn", kernel_size=3, attention=True),
+        RNN(name="rnn", family="rnn"),
+        GRU(name="gru", family="gru"),
+        LinearAttention(name="linear-attention", family="linear-attention"),
+        MinGRU(name="min-gru", family="min-gru"),
+    )
+}
+"""Further columns, judged when they are asked for, and contenders in the claims: name -> architecture."""
 
 BACKENDS: dict[str, Architecture] = {
     architecture.name: architecture
@@ -65,16 +89,17 @@ FAMILIES: dict[str, Family] = {
 
 
 def find(name: str) -> Architecture:
-    """The architecture of a name: one of ARCHITECTURES, or a stranger's as "package.module:Name".
+    """The architecture of a name: one of ARCHITECTURES or RELATIVES, or a stranger's as "package.module:Name".
 
     A stranger's Name is a subclass of Architecture whose fields all have defaults, or an instance of one; it becomes
     a family of its own. Raises ValueError for anything else. The caller sees to it that the module can be imported.
     """
-    if name in ARCHITECTURES:
-        return ARCHITECTURES[name]
+    ours = ARCHITECTURES | RELATIVES
+    if name in ours:
+        return ours[name]
     if ":" not in name:
-        close = difflib.get_close_matches(name, ARCHITECTURES, cutoff=0.4)
-        known = f"did you mean {' or '.join(close)}?" if close else f"known: {', '.join(ARCHITECTURES)};"
+        close = difflib.get_close_matches(name, ours, cutoff=0.4)
+        known = f"did you mean {' or '.join(close)}?" if close else f"known: {', '.join(ours)};"
         raise ValueError(f"unknown architecture {name!r}: {known} Your own is given as package.module:Name")
     return _stranger(name)
 

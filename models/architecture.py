@@ -2,20 +2,32 @@
 
 An `Architecture` is a frozen dataclass. Its fields are its configuration, its one mandatory method `core` returns
 the part that differs between families; embedding and read-out are the same for all and are not counted in the
-budget. Letters: B batch, L length, D width, V vocabulary.
+budget. What a core may look at depends on the role that the task gives it. Letters: B batch, L length, S source
+length, D width, V vocabulary.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 State = tuple[Any, ...]
 """What a core carries from one position to the next: a NamedTuple of tensors, numbers, and tuples of these."""
+
+
+DECODER_ONLY, ENCODER_ONLY, ENCODER_DECODER = "decoder-only", "encoder-only", "encoder-decoder"
+ROLES = (DECODER_ONLY, ENCODER_ONLY, ENCODER_DECODER)
+"""What a position may look at: what came before it (GPT); everything (BERT); or, after a source that is read as a
+whole, the source and the target before it (Vaswani et al. 2017)."""
+
+
+def later(default: Any) -> Any:
+    """A field that came after the first published records: at its default it is no part of a trial's identity."""
+    return field(default=default, metadata={"later": True})
 
 
 @dataclass(frozen=True)
@@ -30,12 +42,29 @@ class Interface:
     """V, number of token symbols; 0 when the inputs are real-valued."""
     features: int = 0
     """Channels of real-valued inputs; 0 when the inputs are tokens."""
+    role: str = DECODER_ONLY
+    """One of ROLES."""
+    source: int = 0
+    """S, how many of the L positions are the source, at the front; 0 unless the role is encoder-decoder."""
 
     def __post_init__(self) -> None:
         if (self.vocabulary > 0) == (self.features > 0):
             raise ValueError("an interface has either a vocabulary or features, and not both")
         if self.length < 1 or self.outputs < 1:
             raise ValueError(f"length and outputs must be at least 1, got {self.length} and {self.outputs}")
+        if self.role not in ROLES:
+            raise ValueError(f"role must be one of {', '.join(ROLES)}, got {self.role!r}")
+        if self.role == ENCODER_DECODER and not 1 <= self.source < self.length:
+            raise ValueError(
+                f"an encoder-decoder needs a source of 1 to {self.length - 1} positions, got {self.source}"
+            )
+        if self.role != ENCODER_DECODER and self.source:
+            raise ValueError(f"only an encoder-decoder has a source apart, and the role is {self.role}")
+
+    @property
+    def target(self) -> int:
+        """T, positions after the source; all L where there is none."""
+        return self.length - self.source
 
 
 class Size(NamedTuple):
@@ -51,6 +80,9 @@ class Size(NamedTuple):
 class Architecture:
     """One column of the table. Subclasses add fields and implement `core`."""
 
+    roles: ClassVar[tuple[str, ...]] = (DECODER_ONLY,)
+    """What it can be built as, of ROLES."""
+
     name: str = ""
     family: str = ""
     source: str = ""
@@ -59,10 +91,14 @@ class Architecture:
     """Budget of trainable numbers in the core; embedding and read-out come on top (Kaplan et al. 2020, section 2.1)."""
 
     def core(self, size: Size, interface: Interface) -> nn.Module:
-        """The part that differs: a module (B, L, D) -> (B, L, out_width), causal, with an attribute `out_width`.
+        """The part that differs: a module (B, L, D) -> (B, L, out_width), with an attribute `out_width`.
 
-        To generate position by position it also has `start(batch)` -> state before the first position, and
-        `step(x (B, D), state)` -> (out (B, out_width), state after it), equal to the forward pass at that position.
+        It keeps to `interface.role`: decoder-only is causal; encoder-only may look both ways; an encoder-decoder reads
+        the first S positions both ways and is causal after them, its outputs at the source being zeros.
+
+        To generate position by position a decoder-only core also has `start(batch)` -> state before the first position,
+        and `step(x (B, D), state)` -> (out (B, out_width), state after it), equal to the forward pass at that position.
+        An encoder-decoder has `read(x (B, S, D))` -> state before the first target position in place of `start`.
         """
         raise NotImplementedError(f"{type(self).__name__} must implement core(size, interface)")
 
@@ -75,8 +111,17 @@ class Architecture:
         return width >= 1
 
     def build(self, interface: Interface, seed: int = 0) -> SequenceModel:
-        """The whole model, on the CPU, initialised from `seed` alone. Raises ValueError if no size meets the budget."""
+        """The whole model, on the CPU, initialised from `seed` alone.
+
+        Raises ValueError if no size meets the budget, and for a role that it cannot play.
+        """
         from models.budget import solve
+
+        if interface.role not in self.roles:
+            raise ValueError(
+                f"{self.name or type(self).__name__} cannot be {interface.role}, only {', '.join(self.roles)}: let its "
+                "core keep to interface.role, and add the role to `roles`"
+            )
 
         size = solve(self, interface)
         with torch.random.fork_rng(devices=[]):
@@ -109,7 +154,8 @@ class SequenceModel(nn.Module):
     @property
     def can_step(self) -> bool:
         """Whether the core can go position by position."""
-        return all(callable(getattr(self.core, method, None)) for method in ("start", "step"))
+        first = "read" if self.interface.role == ENCODER_DECODER else "start"
+        return all(callable(getattr(self.core, method, None)) for method in (first, "step"))
 
     @torch.no_grad()
     def start(self, batch: int) -> State:
@@ -125,6 +171,18 @@ class SequenceModel(nn.Module):
         if batch < 1:
             raise ValueError(f"batch must be at least 1, got {batch}")
         return self.core.start(batch)  # type: ignore[operator]
+
+    @torch.no_grad()
+    def read(self, source: Tensor) -> State:
+        """The state before the first target position, from source tokens (B, S): where an encoder-decoder starts.
+
+        Raises ValueError for a model of another role, and for a source of another length.
+        """
+        if self.interface.role != ENCODER_DECODER or not self.can_step:
+            raise ValueError("only an encoder-decoder whose core has read(x (B, S, D)) and step() reads a source")
+        if source.ndim != 2 or source.shape[1] != self.interface.source:
+            raise ValueError(f"the source must be (B, {self.interface.source}), got the shape {tuple(source.shape)}")
+        return self.core.read(self.embedding(source))  # type: ignore[operator]
 
     @torch.no_grad()
     def step(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:

@@ -12,7 +12,8 @@ from torch import Tensor, nn
 
 from models import dense
 from models.architecture import Interface, Size
-from models.cnn import CNN, Block, CNNCore, covering_layers, receptive_field
+from models.cnn import CNN, covering_layers, receptive_field
+from models.cnn_core import Block, CNNCore
 
 LENGTH = 20
 TOKENS = Interface(length=LENGTH, outputs=5, vocabulary=7)

@@ -14,7 +14,7 @@ from bench.contenders import CONTENDERS, build, group_of, natural_size, ours
 from bench.contenders_libraries import Shape, Through, trained_parameters
 from bench.peers import counted_flops
 from models.cost import ClosedForm
-from models.transformer import sinusoids
+from models.transformer_core import sinusoids
 
 # x-transformers compiles a helper with the old compiler of torch when it is imported
 pytestmark = pytest.mark.filterwarnings("ignore:.torch.jit.*:DeprecationWarning")

@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from models import convolution
-from models.convolution import causal_convolution
+from models.convolution import dilated_convolution
 
 WIDE, NARROW = 256, 24
 
@@ -32,7 +32,7 @@ def test_every_way_is_the_plain_one(shape: tuple[int, int, int], dilation: int, 
     x, weight, bias = torch.randn(shape), torch.randn(shape[2], shape[2], kernel_size) / shape[2], torch.randn(shape[2])
     leaves = [t.requires_grad_() for t in (x, weight, bias)]
     exact = [t.detach().double().requires_grad_() for t in leaves]
-    out, expected = causal_convolution(*leaves, dilation), plain(*exact, dilation)
+    out, expected = dilated_convolution(*leaves, dilation), plain(*exact, dilation)
     assert out.is_contiguous()
     torch.testing.assert_close(out.double(), expected, rtol=1e-4, atol=1e-4)
     for own, other in zip(gradients(out, leaves), gradients(expected, exact), strict=True):
@@ -47,14 +47,14 @@ def test_a_wide_one_goes_tap_by_tap_and_a_narrow_one_does_not(monkeypatch: pytes
     )
     for width in (WIDE, NARROW):
         weight = torch.randn(width, width, 3, requires_grad=True)
-        causal_convolution(torch.randn(1, 64, width), weight, torch.zeros(width), 1).sum().backward()
+        dilated_convolution(torch.randn(1, 64, width), weight, torch.zeros(width), 1).sum().backward()
     assert [given[2].shape[0] for given in asked] == [WIDE]
 
 
 def test_frozen_parts_get_no_gradient() -> None:
     x = torch.randn(1, 64, WIDE, requires_grad=True)
     weight, bias = torch.randn(WIDE, WIDE, 3), torch.zeros(WIDE, requires_grad=True)
-    causal_convolution(x, weight, bias, 1).sum().backward()
+    dilated_convolution(x, weight, bias, 1).sum().backward()
     assert weight.grad is None
     assert x.grad is not None
     assert bias.grad is not None

@@ -17,7 +17,7 @@ from bench.tasks.flipflop import FlipFlop
 from bench.tasks.markov import Markov
 from bench.tasks.needle import Needle
 from bench.tasks.task import Batch, Task
-from bench.training import CONFIRMING, UNSOLVED, train
+from bench.training import CONFIRMING, FINAL, UNSOLVED, train
 from bench.trial import Overhead, Recipe
 from models import ARCHITECTURES
 from models.architecture import SequenceModel
@@ -93,7 +93,7 @@ def test_a_learn_trial_that_looked_solved_is_tested_as_often_and_as_much(monkeyp
 def test_a_source_is_tested_once_with_its_best_weights() -> None:
     made = trial()
     trained = train(as_learn(made))
-    assert Plan.of(trained, made) == Plan(12, {12: [CONFIRMING * RECIPE.evaluation_sequences]})
+    assert Plan.of(trained, made) == Plan(12, {12: [FINAL * RECIPE.evaluation_sequences]})
     patient = trial(learning_rate=0.0, patience=1)
     assert Plan.of(train(as_learn(patient)), patient).steps == 10, "no better at step 10 than at step 5"
 

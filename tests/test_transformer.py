@@ -12,7 +12,9 @@ import torch
 from torch import nn
 
 from models.architecture import Interface, Size
-from models.transformer import Rotation, SelfAttention, Transformer, TransformerCore, sinusoids
+from models.attention import Rotation, SelfAttention
+from models.transformer import Transformer
+from models.transformer_core import TransformerCore, sinusoids
 
 LENGTH = 20
 TOKENS = Interface(length=LENGTH, outputs=5, vocabulary=7)

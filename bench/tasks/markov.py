@@ -50,6 +50,7 @@ class Markov(Task):
 
     name: ClassVar[str] = "markov"
     measures: ClassVar[str] = "scaling"
+    learned_for: ClassVar[str] = "loss"
 
     symbols: int = 32
     order: int = 2

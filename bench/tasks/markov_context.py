@@ -41,6 +41,7 @@ class InContextMarkov(Task):
 
     name: ClassVar[str] = "in-context-markov"
     measures: ClassVar[str] = "scaling"
+    learned_for: ClassVar[str] = "loss"
 
     symbols: int = 8
 

@@ -41,7 +41,11 @@ class Task:
 
     name: ClassVar[str] = ""
     measures: ClassVar[str] = "long range"
-    """What row the task speaks for: "long range", "state tracking" or "scaling"."""
+    """What row the task speaks for: "long range", "state tracking", "scaling", or "claims" (about generative AI)."""
+    learned_for: ClassVar[str] = "answers"
+    """"answers": training stops when the task is solved; "loss": it uses its whole budget, the best weights count."""
+    solved_at: ClassVar[float] = 0.95
+    """Score at which it counts as solved."""
     has_planted_positions: ClassVar[bool] = False
     """Whether `relevant` marks positions to score an explanation against (one answer, at the last position)."""
 
@@ -74,6 +78,10 @@ class Task:
     def sample(self, size: int, generator: torch.Generator) -> Batch:
         """Draw `size` sequences from a CPU generator."""
         raise NotImplementedError
+
+    def draw(self, split: str, size: int, generator: torch.Generator) -> Batch:
+        """Draw `size` sequences of one of SPLITS: what is drawn from data, which is finite, must know which part."""
+        return self.sample(size, generator)
 
     def loss(self, logits: Tensor, batch: Batch) -> Tensor:
         """Training loss, a scalar: cross-entropy in nats at the scored positions."""
