@@ -13,9 +13,12 @@ from typing import Any
 
 import click
 
+from bench.claims import CLAIMS
+
 PUBLISHED = Path("reports") / "published"
 ROWS = ("parallel", "long-range", "scalability", "speed", "interpretability", "state-tracking",
-        "generation-latency", "clock-grid", "peers", "theory")  # fmt: skip
+        "generation-latency", "clock-grid", "peers", "theory",
+        *(claim.replace(" ", "-") for claim in CLAIMS))  # fmt: skip
 INTERRUPTED = 130
 UNTOUCHED = click.core.ParameterSource.DEFAULT
 
@@ -23,6 +26,7 @@ EXAMPLES = """\b
 Examples:
   bakeoff table                              measure the table on this machine (about 7 minutes)
   bakeoff table --published                  print the table that the maintainers measured
+  bakeoff table --architecture gru           a relative as a further column (see bakeoff list)
   bakeoff table --architecture pkg.mod:Mine  your own layer as a further column
   bakeoff table --only long-range            run one row only; finished trials are kept
   bakeoff run smoke                          every kind of trial once, in a minute
@@ -31,6 +35,7 @@ Examples:
   bakeoff report quick                       one page with every figure, from the records; needs no torch
   bakeoff compare before/quick quick         what changed between two runs, beyond doubt
   bakeoff show 3f9c                          one trial: what it was, what it measured
+  bakeoff anatomy                            what is inside: diagrams and numbers of small models, half a minute
 """
 
 
@@ -52,8 +57,9 @@ def main() -> None:
 def measuring(command: Callable[..., None]) -> Callable[..., None]:
     """The options shared by every command that measures."""
     options = [
-        click.option("--architecture", "architectures", multiple=True, metavar="PKG.MODULE:NAME",
-                     help="A column of your own: an Architecture class or instance. Repeatable."),
+        click.option("--architecture", "architectures", multiple=True, metavar="NAME|PKG.MODULE:NAME",
+                     help="A further column: a relative such as gru (see `bakeoff list`), or your own Architecture "
+                     "class or instance. Repeatable."),
         click.option("--device", default="cpu", show_default=True, help="cpu, cuda or cuda:N."),
         click.option("--workers", type=click.IntRange(1), default=lambda: os.cpu_count() or 1,
                      show_default="number of cores", help="Processes of one thread each; clocks always run alone."),
@@ -188,6 +194,34 @@ def show(id: str, reports: Path) -> None:
     show_trial(*found[0])
 
 
+@main.command(
+    epilog="\b\nExamples:\n  bakeoff anatomy\n  bakeoff anatomy --architecture transformer-rotary --architecture gru\n"
+    "  bakeoff anatomy --architecture pkg.mod:Mine --seed 1"
+)
+@click.option("--architecture", "names", multiple=True, metavar="NAME|PKG.MODULE:NAME",
+              help="What to take apart: a name of `bakeoff list`, or your own Architecture. Repeatable.  "
+              "[default: the plain Transformer, LSTM and CNN, and the Transformer of 2017]")  # fmt: skip
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of weights and sequences.")
+@click.option("--reports", type=click.Path(path_type=Path), default=Path("reports"), show_default=True,
+              help="The page is written to its folder anatomy.")  # fmt: skip
+def anatomy(names: tuple[str, ...], seed: int, reports: Path) -> None:
+    """Take small trained models apart on one page: block diagrams, a head in numbers, gates, a receptive field."""
+    needs_torch()
+    from rich.console import Console
+
+    from analysis import publish
+    from analysis.anatomy import page, reading
+    from bench import anatomy as laboratory
+
+    sys.path.insert(0, os.getcwd())  # a stranger's module lies where the user stands
+    console, folder = Console(highlight=False, markup=False), reports / "anatomy"
+    with faults():
+        with console.status("starting") as status:
+            laboratory.write(names, seed, folder, passing=status.update, told=console.print)
+        files = publish.write(page.document(reading.read(folder)), folder, "anatomy.html", "anatomy.md")
+    click.echo(f"page in {folder}: {', '.join([reading.FILE, *files])}")
+
+
 @main.command(epilog="\b\nExamples:\n  asv run HEAD~5..HEAD && bakeoff history\n  bakeoff history --factor 1.2")
 @click.option(
     "--results",
@@ -267,17 +301,20 @@ def write_report(folder: Path) -> Any:
 
     from analysis import report as judgement
     from analysis import table as layout
+    from analysis.ledger import table as claims
 
     with faults():
         written = judgement.write(folder)
         if written.verdicts:
             layout.render(written.verdicts, Console(highlight=False))
+        if written.ledger:
+            claims.render(written.ledger, Console(highlight=False))
         click.echo("\n".join([*written.found, f"written in {folder}: {', '.join(written.files)}"]))
     return written
 
 
 def print_published() -> None:
-    """Print every committed table, each with the machine that it was measured on."""
+    """Print every committed table and ledger, each with the machine that it was measured on."""
     root = next((p for p in (PUBLISHED, Path(__file__).resolve().parent / PUBLISHED) if p.is_dir()), None)
     folders = sorted(p.parent for p in root.glob("*/*/report.html")) if root else []
     if not folders:
@@ -287,10 +324,13 @@ def print_published() -> None:
     from rich.console import Console
 
     from analysis import table as layout
+    from analysis.ledger import table as claims
 
+    printers = {"verdicts.json": layout.render, "ledger.json": claims.render}
     for folder in folders:
         click.echo(f"published by the maintainers, measured on their machine {folder.parent.name!r}, not on yours:")
-        layout.render(json.loads((folder / "verdicts.json").read_text()), Console(highlight=False))
+        for name in (name for name in printers if (folder / name).exists()):
+            printers[name](json.loads((folder / name).read_text()), Console(highlight=False))
 
 
 def needs_torch() -> None:

@@ -18,7 +18,7 @@ SMALLEST_WIDTH = 8
 
 
 def receptive_field(kernel_size: int, layers: int) -> int:
-    """Positions that the last output sees, with dilations 1, 2, 4, ... (Bai et al. 2018, section 3.2)."""
+    """Positions that the last output sees, with dilations 1, 2, 4, ... (Bai et al. 2018, section 3.3)."""
     return 1 + (kernel_size - 1) * (2**layers - 1)
 
 
