@@ -51,6 +51,8 @@ TIDY = (
     "step",
     "value",
 )
+MORE = ("row", "role", "regime")
+"""Further columns of the tidy frame where tasks have roles: one task then stands in several rows."""
 WHOLE = (
     *("core_parameters", "length", "lag", "seed", "data_tokens", "replicate"),
     *("tokens", "context", "threads", "width"),
@@ -125,13 +127,18 @@ def load(folder: Path) -> Run:
         )
 
 
+def columns(run: Run) -> tuple[str, ...]:
+    """Columns of the tidy frame."""
+    return (*TIDY[:-4], *MORE, *TIDY[-4:]) if (run.trials["role"] != "").any() else TIDY
+
+
 def tidy(run: Run) -> pd.DataFrame:
     """The frame that measurements.csv holds. A trial without any value has one row, with an empty metric."""
     silent = run.trials.index.difference(pd.Index(run.values["trial"].unique()))
     blank = pd.DataFrame({"trial": silent.to_numpy(dtype=np.int64), "metric": "", "subject": ""})
     values = pd.concat([run.values, blank], ignore_index=True).sort_values("trial", kind="stable")
     facts = run.trials.take(values["trial"].to_numpy(dtype=np.int64)).reset_index(drop=True)
-    return pd.concat([facts, values.drop(columns="trial").reset_index(drop=True)], axis=1)[list(TIDY)]
+    return pd.concat([facts, values.drop(columns="trial").reset_index(drop=True)], axis=1)[list(columns(run))]
 
 
 class _Trials:
@@ -161,6 +168,7 @@ class _Trials:
         found: dict[str, Any] = {"id": [entry.id for entry in self.entries]}
         found |= {name: [fact(entry.trial) for entry in self.entries] for name, fact in FACTS.items()}
         found |= {"lag": [entry.lag for entry in self.entries], "rows": [entry.rows for entry in self.entries]}
+        found["row"] = ["; ".join(entry.rows) for entry in self.entries]
         found["planned"] = np.arange(len(self.entries)) < self.planned
         outcomes = [self.outcomes.get(place, NO_OUTCOME) for place in range(len(self.entries))]
         found |= {name: [outcome[at] for outcome in outcomes] for at, name in enumerate(OUTCOME)}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,8 @@ class Material:
     run: Run
     verdicts: Mapping[str, Any]
     """As in verdicts.json; empty where the study has no row of the table."""
+    ledger: Mapping[str, Any] = field(default_factory=dict)
+    """As in ledger.json; empty where the study has no claim about generative AI."""
     label: str = ""
     """What tells it from other runs of the same study and device; empty where nothing must."""
 

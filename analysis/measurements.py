@@ -17,10 +17,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from analysis.load import TIDY, Run
+from analysis.load import Run, columns
 
-FACTS = TIDY[:-4]
-"""Columns of the trial; metric, subject, step and value follow."""
 FORMULA = re.compile(r"^[=+\-@\t\r]")
 """A spreadsheet runs a cell that begins like this."""
 AT_ONCE = 50_000
@@ -29,21 +27,22 @@ AT_ONCE = 50_000
 
 def pieces(run: Run) -> Iterator[str]:
     """The file in pieces of whole lines. A trial without any value has one line, with an empty metric."""
-    yield ",".join(TIDY) + "\n"
-    facts = _lines(_texts(run.trials[name]) for name in FACTS)
+    header = columns(run)
+    yield ",".join(header) + "\n"
+    facts = _lines(_texts(run.trials[name]) for name in header[:-4])  # metric, subject, step and value follow
     names, place = _named(run.values)
     trial = run.values["trial"].to_numpy(dtype=np.int64)
     silent = np.setdiff1d(np.arange(len(run.trials)), trial)
-    columns = [
+    held = [
         np.concatenate([trial, silent]),
         np.concatenate([place, np.full(silent.size, len(names))]),
         np.concatenate([run.values["step"].fillna(-1).to_numpy(dtype=np.int64), np.full(silent.size, -1)]),
         np.concatenate([run.values["value"].to_numpy(), np.full(silent.size, np.nan)]),
     ]
     names.append(",")
-    order = np.argsort(columns[0], kind="stable")
+    order = np.argsort(held[0], kind="stable")
     for start in range(0, order.size, AT_ONCE):
-        *places, values = (column[order[start : start + AT_ONCE]] for column in columns)
+        *places, values = (column[order[start : start + AT_ONCE]] for column in held)
         rows = zip(*(place.tolist() for place in places), _numbers(values), strict=True)
         yield "".join([f"{facts[t]},{names[n]},{'' if s < 0 else s},{v}\n" for t, n, s, v in rows])
 

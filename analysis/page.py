@@ -15,6 +15,7 @@ from analysis import wording
 from analysis.claims import CAVEATS
 from analysis.wording import Cells, named, printable
 
+CHOSEN = "Learning rates, chosen on development seeds"
 MARKUP = re.compile(r"([\\`*_\[\]<|&]|^[#>+-](?!>)|~(?=~))")
 
 
@@ -31,7 +32,7 @@ def markdown(verdicts: Mapping[str, Any]) -> str:
         _section("Rules", _bullets(f"{named(r['row'])}: {r['rule']}" for r in wording.both(verdicts, "rows"))),
         _section("Why every cell says what it says", _bullets(_reasons(wording.both(verdicts, "cells")))),
         _section(wording.BESIDE, "\n\n".join(_beside(verdicts))),
-        _section("Learning rates, chosen on development seeds", _selection(verdicts)),
+        _section(CHOSEN, selection(verdicts)),
         _section("Regimes", escaped(verdicts["regimes"]["summary"])),
         _bullets(_reasons([*verdicts["regimes"]["cells"], *verdicts["ours"]["elsewhere"]])),
     ]
@@ -103,7 +104,8 @@ def _beside(verdicts: Mapping[str, Any]) -> list[str]:
     return [escaped(wording.BESIDE_NOTE), *grids] if grids else []
 
 
-def _selection(verdicts: Mapping[str, Any]) -> str:
+def selection(verdicts: Mapping[str, Any]) -> str:
+    """The table of what was chosen; empty where nothing was."""
     header = ("For", "Architecture", "Learning rate", "Merit (0 to 2)", "Development trials at each rate")
     return _grid(
         header,

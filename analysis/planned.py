@@ -36,6 +36,7 @@ class Task(Struct, gc=False):
 
     name: str = ""
     length: Whole | None = None
+    role: str = ""
 
 
 class Trial(Struct, gc=False):
@@ -119,6 +120,7 @@ FACTS: Mapping[str, Callable[[Trial], Any]] = {
     "core_parameters": lambda t: t.sized.core_parameters,
     "task": lambda t: t.task.name,
     "length": lambda t: t.task.length if t.length is None else t.length,
+    "role": lambda t: t.task.role,
     "seed": lambda t: t.seed,
     "split": lambda t: t.split,
     "data_tokens": lambda t: t.data_tokens,

@@ -36,7 +36,7 @@ def comparison(before: Written, after: Written, target: Path) -> tuple[list[str]
 
 def materials(runs: Sequence[Written]) -> list[Material]:
     """What a page is made of; runs of one study on one device are told apart by their folders."""
-    found = [Material(run.folder, run.run, run.verdicts) for run in runs]
+    found = [Material(run.folder, run.run, run.verdicts, run.ledger) for run in runs]
     titles = [material.title for material in found]
     return [
         replace(material, label="/".join(material.folder.absolute().parts[-2:]))

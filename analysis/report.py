@@ -1,4 +1,4 @@
-"""Run folder in, judgement out: the table where a row of it was planned, pages on speed and peers, all measurements.
+"""Run folder in, judgement out: the table where a row of it was planned, the ledger of claims, pages, measurements.
 
 The same records give the same bytes. Each file is replaced in one step.
 """
@@ -9,13 +9,13 @@ import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from analysis import clocks, measurements, page, peers
+from analysis import clocks, ledger, measurements, page, peers
 from analysis.load import Run, load
 from analysis.verdicts import judge
 from bench.records import write_atomically
 
 VERDICTS, TABLE, MEASUREMENTS = "verdicts.json", "table.md", "measurements.csv"
-BESIDE_THE_TABLE = {"clock grid", "peers", "theory"}
+BESIDE_THE_TABLE = {"clock grid", "peers", "theory", *ledger.CLAIMS}
 """Rows of a plan that no cell of the table rests on."""
 
 
@@ -26,6 +26,8 @@ class Written(NamedTuple):
     run: Run
     verdicts: dict[str, Any]
     """Empty where the study has no row of the table."""
+    ledger: dict[str, Any]
+    """Empty where the study has no claim about generative AI."""
     found: list[str]
     """Lines for the terminal: what the pages beside the table say first."""
     files: list[str]
@@ -35,11 +37,13 @@ def write(folder: Path) -> Written:
     """Judge a run folder and write every file. Raises RecordsError for a folder that cannot be used."""
     run = load(folder)
     verdicts, files = _write_table(run, folder)
+    claims, names = ledger.write(run, folder)
+    files += names
     pages = (clocks, peers)
     files += [name for page in pages for name in page.write(run, folder)]
     write_atomically(folder / MEASUREMENTS, measurements.pieces(run))
     return Written(
-        folder, run, verdicts, [line for page in pages for line in page.summary(run)], [*files, MEASUREMENTS]
+        folder, run, verdicts, claims, [line for page in pages for line in page.summary(run)], [*files, MEASUREMENTS]
     )
 
 

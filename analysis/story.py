@@ -14,9 +14,10 @@ from analysis import cells, clocks, figures, forked, lead, peers, provenance, st
 from analysis.document import Block, Bullets, Document, Download, Fold, Paragraph, Picture, Section, anchor
 from analysis.drawing import drawn
 from analysis.figures import holds
+from analysis.ledger import page as claims
 from analysis.material import Material
 
-TITLE = "The interview table, measured"
+TITLE, CLAIMS_TITLE = "The interview table, measured", "Ten claims about generative AI, measured"
 CELLS = "How every cell was decided"
 
 MOST_UNMEASURED = 0.5
@@ -38,8 +39,9 @@ def tell(materials: Sequence[Material]) -> Document:
     """One page on one run or several. The first run with a table is what a hurried reader sees."""
     ordered = sorted(materials, key=_unmeasured)
     alone = len(ordered) == 1
+    where = [partial(_shown, holds.NAME, partial(holds.picture, ordered))]
     parts = [
-        Part("Where each claim holds", "holds", [partial(_shown, holds.NAME, partial(holds.picture, ordered))]),
+        Part("Where each claim holds", "holds", where if any(material.verdicts for material in ordered) else []),
         *(part for material in ordered for part in _evidence(material, "" if alone else _name(material))),
     ]
     made = iter(forked.results([partial(_made, call) for part in parts for call in part.calls]))
@@ -48,9 +50,12 @@ def tell(materials: Sequence[Material]) -> Document:
     ]
     shown = [m for m in ordered if m.verdicts and (_unmeasured(m) <= MOST_UNMEASURED or m is ordered[0])]
     told = [block for material in shown for block in _table(material, len(shown) == 1, alone)]
+    ledgers = _ledgers(ordered, bool(told))
     first, *others = sections
-    blocks = [Paragraph(lead.QUESTION), *told, first, *(others if alone else _by_run(ordered, others, shown))]
-    return Document(TITLE, [block for block in blocks if not isinstance(block, Section) or block.blocks])
+    question, title = (lead.QUESTION, TITLE) if told or not ledgers else (claims.QUESTION, CLAIMS_TITLE)
+    rest = others if alone else _by_run(ordered, others, shown)
+    blocks = [Paragraph(question), *told, *ledgers, first, *rest]
+    return Document(title, [block for block in blocks if not isinstance(block, Section) or block.blocks])
 
 
 def _unmeasured(material: Material) -> float:
@@ -66,10 +71,23 @@ def _table(material: Material, only: bool, alone: bool) -> list[Block]:
     return found if only else [Section(material.title, _place(name, "table"), found)]
 
 
+def _ledgers(materials: Sequence[Material], is_beside: bool) -> list[Block]:
+    """The ledger of every run that has one, under headings where the page begins with a table or there are several."""
+    found = [material for material in materials if material.ledger]
+    alone = len(materials) == 1
+    names = ["" if alone else _name(material) for material in found]
+    told = [claims.blocks(m, _place(n, claims.PREFIX)) for m, n in zip(found, names, strict=True)]
+    if len(found) == 1 and not is_beside:
+        return told[0]
+    titles = [claims.TITLE if alone else f"{claims.TITLE}: {material.title}" for material in found]
+    return [Section(t, _place(n, "ledger"), own) for t, n, own in zip(titles, names, told, strict=True)]
+
+
 def _evidence(material: Material, name: str) -> list[Part]:
     """Everything below the table of one run; `name` sets its places and files apart from other runs'."""
     made: list[tuple[str, str, Sequence[Make]]] = [
         (CELLS, "cells", cells.unopened(material, _prefix(name))),
+        ("The claims, one by one", "claims", claims.unopened(material, _place(name, claims.PREFIX))),
         ("Speed, memory and generation", "speed", [partial(_told, clocks.summary, material)]),
         ("Beside other libraries", "peers", [partial(_told, peers.summary, material)]),
         ("Figures", "figures", [partial(_shown, n, partial(draw, material)) for n, draw in figures.PICTURES.items()]),

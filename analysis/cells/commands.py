@@ -41,7 +41,7 @@ def command(case: Case) -> str:
     words = ["bakeoff", "run", case.material.study, "--only", ONLY[case.rule.row]]
     words += [] if case.rule.row in RELATIVE else ["--column", column]
     words += ["--device", case.material.device] if case.material.device != "cpu" else []
-    words += [word for option in _options(str(case.material.verdicts.get("command", ""))) for word in option]
+    words += [word for option in carried(str(case.material.verdicts.get("command", ""))) for word in option]
     return shlex.join([*words, "--reports", FOLDER])
 
 
@@ -60,7 +60,7 @@ def remarks(case: Case) -> str:
     return " ".join(said)
 
 
-def _options(typed: str) -> list[tuple[str, str]]:
+def carried(typed: str) -> list[tuple[str, str]]:
     """Options of the recorded command that change what a cell is, with their values, in the order of typing."""
     try:
         words = shlex.split(typed)

@@ -14,12 +14,13 @@ from analysis.load import Run
 from analysis.rows.finding import Contender, Estimate, Finding, absence, shortfall
 from analysis.stats import Slope, slope
 
+ROW = "parallel"
 ELEMENTWISE, KERNELS = "pram", "kernel"
 
 
-def find(run: Run, contender: Contender) -> Finding:
-    """Exponent q of work / span against n, over the traced lengths n >= 16."""
-    planned = select(run, contender)
+def find(run: Run, contender: Contender, row: str = ROW) -> Finding:
+    """Exponent q of work / span against n, over the traced lengths n >= 16, from the traces of a row of the plan."""
+    planned = select(run, contender, row)
     if planned.empty:
         return Finding(missing=absence(run, planned))
     found = traced(run, planned, ELEMENTWISE)
@@ -38,9 +39,9 @@ def find(run: Run, contender: Contender) -> Finding:
     )
 
 
-def select(run: Run, contender: Contender) -> pd.DataFrame:
+def select(run: Run, contender: Contender, row: str = ROW) -> pd.DataFrame:
     """Planned traces of n >= 16, at the size that most of them have."""
-    planned = run.select(row="parallel", kind="trace", architecture=contender.architecture)
+    planned = run.select(row=row, kind="trace", architecture=contender.architecture)
     planned = planned[planned["length"] >= SHORTEST_TRACE]
     if planned.empty:
         return planned
