@@ -7,8 +7,8 @@ from rich.table import Table
 
 from bench.planning import ROWS
 from bench.studies import STUDIES
-from bench.tasks import TASKS
-from models import ARCHITECTURES, BACKEND_OF, FAMILIES
+from bench.tasks import CLAIM_TASKS, TASKS
+from models import ARCHITECTURES, BACKEND_OF, FAMILIES, RELATIVES
 
 
 def show_catalogue(console: Console) -> None:
@@ -26,11 +26,14 @@ def show_catalogue(console: Console) -> None:
             architecture.family,
             " and ".join(filter(None, (role, "candidate for best" if best else ""))),
         )
+    for relative in RELATIVES.values():
+        architectures.add_row(relative.name, relative.family, "relative")
     tasks = _grid("task", "speaks for", "what it asks")
-    for task in TASKS.values():
+    for task in (TASKS | CLAIM_TASKS).values():
         tasks.add_row(task.name, task.measures, (task.__doc__ or "").partition("\n")[0])
     for grid in (studies, architectures, tasks):
         console.print(grid)
+    console.print("a relative is a further column of a table: --architecture NAME; your own: package.module:Name")
     kernels = ", ".join(f"{name} ({of})" for name, of in BACKEND_OF.items())
     console.print(f"the same on other kernels, timed by clock grids and never judged: {kernels}")
     console.print(f"rows: {', '.join(row.replace(' ', '-') for row in ROWS)}")

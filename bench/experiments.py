@@ -10,8 +10,10 @@ from typing import Any
 
 import torch
 
+from bench.attacking import attack
 from bench.clocks import clock
 from bench.decoding import decode
+from bench.examined import examine
 from bench.explaining import explain
 from bench.machine import describe
 from bench.overhead import overhead
@@ -21,7 +23,8 @@ from bench.reach import gradient_reach, half_length, saved_bytes
 from bench.records import Measurement, Record
 from bench.tracing import shortest_paths, trace
 from bench.training import Trained, train
-from bench.trial import Clock, Decode, Explain, Learn, Overhead, Peers, Trace, Trial
+from bench.transfer import transfer
+from bench.trial import Attack, Clock, Decode, Explain, Learn, Overhead, Peers, Trace, Transfer, Trial
 from models.architecture import Interface
 from models.budget import solve
 from models.cost import forward_flops
@@ -113,8 +116,10 @@ def _paths(core: torch.nn.Module, example: torch.Tensor) -> list[Measurement]:
 
 
 EXPERIMENTS: dict[type[Trial], Callable[[Any], Outcome]] = {
-    Learn: lambda trial: _learned(train(trial)),
+    Learn: lambda trial: _learned(examine(train(trial), trial)),
     Explain: lambda trial: _learned(explain(trial)),
+    Transfer: lambda trial: _learned(transfer(trial)),
+    Attack: lambda trial: _learned(attack(trial)),
     Trace: _trace,
     Clock: lambda trial: ("ok", "", clock(trial)),
     Decode: lambda trial: ("ok", "", decode(trial)),

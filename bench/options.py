@@ -6,12 +6,13 @@ import difflib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
+from bench.claims import CLAIMS, PARALLELISATION
 from bench.machine import device_problem
-from bench.planning import ROWS, SPEED, THEORY, Plan, Planned
+from bench.planning import ROWS, SPEED, Plan, Planned
 from bench.studies import STUDIES
-from bench.timed_planning import CLOCK_GRID, GENERATION, PEERS
-from bench.trial import DEVELOPMENT, TRAINING_TIME, Learn
-from models import ARCHITECTURES, FAMILIES, find
+from bench.timed_planning import CLOCK_GRID, GENERATION, PEERS, THEORY
+from bench.trial import DEVELOPMENT, TRAINING_TIME, Clock, Learn
+from models import ARCHITECTURES, FAMILIES, RELATIVES, find
 from models.architecture import Architecture
 
 
@@ -40,7 +41,9 @@ def make_wanted(only: Sequence[str], plan: Plan) -> Callable[[Planned], bool]:
     Development trials come along wherever a learning rate must be chosen, clocks where training time is matched.
     Raises ValueError for a name that is neither row nor task, and for a row of which the study has no trials.
     """
-    tasks = {c.task.name for c in plan.study.cells} | {s.task.name for s in plan.study.sources}
+    study = plan.study
+    learned = [c.task for c in study.cells] + [s.task for s in study.sources] + [e.task for e in study.experiments]
+    tasks = {task.name for task in learned}
     names = {row.replace(" ", "-"): row for row in ROWS} | {task: task for task in tasks}
     for name in only:
         if name not in names:
@@ -50,18 +53,18 @@ def make_wanted(only: Sequence[str], plan: Plan) -> Callable[[Planned], bool]:
     there = tasks | {row for stage in plan.stages for planned in stage({}) for row in planned.rows}
     for name in only:
         if names[name] not in there:
-            raise ValueError(
-                f"study {plan.study.name} has no trials for {name}: `bakeoff list` names the other studies"
-            )
+            raise ValueError(f"study {study.name} has no trials for {name}: `bakeoff list` names the other studies")
     chosen = {names[name] for name in only}
-    learning = chosen - {"parallel", "speed", GENERATION, CLOCK_GRID, PEERS, THEORY}
-    times_matter = TRAINING_TIME in plan.study.regimes and bool(learning - {"scalability"})
+    learning = chosen - {"parallel", "speed", GENERATION, CLOCK_GRID, PEERS, THEORY, *CLAIMS}
+    timed = {name for e in study.experiments if TRAINING_TIME in e.regimes for name in (*e.claims, e.task.name)}
+    times_matter = (TRAINING_TIME in study.regimes and bool(learning - {"scalability"})) or bool(chosen & timed)
 
     def wanted(planned: Planned) -> bool:
         trial = planned.trial
-        if SPEED in planned.rows and times_matter:
+        if times_matter and isinstance(trial, Clock) and {SPEED, PARALLELISATION} & set(planned.rows):
             return True
-        if isinstance(trial, Learn) and trial.split == DEVELOPMENT:
+        # An experiment on a claim chooses its own rates, and its development trials are planned under its claims.
+        if isinstance(trial, Learn) and trial.split == DEVELOPMENT and not set(CLAIMS) & set(planned.rows):
             scaling = trial.task.measures == "scaling"
             # The long-range cells choose the best variant of a family, which every learning row reports.
             return bool(learning & {"scalability", trial.task.name} if scaling else learning)
@@ -76,6 +79,8 @@ def make_column(columns: Sequence[str], plan: Plan) -> Callable[[Planned], bool]
     Raises ValueError for a name that is no column.
     """
     members = {name: {family.plain, *family.candidates} for name, family in FAMILIES.items()}
+    for relative in RELATIVES.values():
+        members.get(relative.family, set()).add(relative.name)
     members |= {architecture.name: {architecture.name} for architecture in plan.strangers}
     known = {key: names for name, names in members.items() for key in {name, _title(name)}}
     for column in columns:
@@ -108,7 +113,11 @@ def _stranger(name: str, core_parameters: int) -> Architecture:
     from bench.contract import check_architecture
 
     if name in ARCHITECTURES:
-        raise ValueError(f"{name} is in the table already: --architecture takes your own, as package.module:Name")
-    architecture = find(name)
+        raise ValueError(
+            f"{name} is in the table already: --architecture takes a relative ({', '.join(RELATIVES)}) or your own, as "
+            "package.module:Name"
+        )
+    # A relative of a family is a column of its own, like a stranger's.
+    architecture = replace(find(name), family=name)
     check_architecture(replace(architecture, core_parameters=core_parameters))
     return architecture

@@ -20,6 +20,8 @@ LONGEST, LARGEST = 1e9, 1e30
 """Seconds, thirty years of them; bytes, operations, parameters."""
 SHARE = 1 + 1e-6
 """A share that was summed up in float32 may exceed 1 by so much."""
+CODE_POINTS = 0x10FFFF
+"""Characters of Unicode, in whose numbers a text is kept; tokens, words and pixels have smaller ones."""
 
 
 class Range(NamedTuple):
@@ -35,8 +37,11 @@ PERMITTED: tuple[tuple[str, Range], ...] = (
     (r"intervention_ap|structural_reach|attention_weight", Range(0, SHARE)),
     (r"(\w+_)?score", Range(high=1.5)),  # a test sample can be easier than the entropy of its source
     (r"\w+_nap", Range(high=SHARE)),
+    (r"(\w+_)?(accuracy|exact_match|ceiling|floor)", Range(0, SHARE)),
     (r"excess_loss_nats", Range(low=-100)),
     (r"\w+_loss_nats|gradient_reach|gradient_half_length_positions", Range(low=0)),
+    (r"\w+_bits_per_character", Range(low=0)),
+    (r"sample_token|sample_word|example_pixel|example_word", Range(0, CODE_POINTS)),
     (r"comprehensiveness|sufficiency", Range(low=0)),  # the answer of a regression has no bound
     (r"(\w+_)?seconds(_per_\w+)?", Range(0, LONGEST)),
     (r"milliseconds", Range(0, 1000 * LONGEST)),

@@ -1,9 +1,9 @@
 """From a study to trials, in four stages; each stage may look at the results of those before it.
 
 1. structure and speed: traces and clocks, which depend on nothing;
-2. screening: every variant over the same grid of learning rates, on the first development seed;
-3. development: the further development seeds, for the rates of each variant that did best in the screening
-   (successive halving: Jamieson and Talwalkar 2016);
+2. screening: every variant over the same grid of learning rates, on the first development seed, for half of the steps;
+3. development: the further development seeds and all steps, for the rates of each variant that did best in the
+   screening (successive halving: Jamieson and Talwalkar 2016);
 4. report: every cell at the rate that its variant chose, on report seeds.
 
 A stage is a pure function of the results so far, so a run that is resumed plans exactly what the first one planned.
@@ -11,33 +11,36 @@ A stage is a pure function of the results so far, so a run that is resumed plans
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from bench.regimes import seconds_near, step_cap
-from bench.selection import Choice, Results, choose_best, choose_rates, keep_rates
-from bench.study import Cell, Source, Study
-from bench.timed_planning import CLOCK_GRID, GENERATION, PEERS, clock_grid, decodes, peers, speed_clocks
-from bench.trial import (
-    CORE_PARAMETERS,
-    DEVELOPMENT,
-    REPORT,
-    Clock,
-    Explain,
-    Learn,
-    Recipe,
-    Trace,
-    Trial,
+from bench import claims
+from bench.claims import planning as claims_planning
+from bench.planned import (
+    INTERPRETABILITY,
+    LONG_RANGE,
+    SCALABILITY,
+    STATE_TRACKING,
+    Planned,
+    a_cell,
+    a_source,
+    learns,
+    shortened,
 )
+from bench.regimes import Seconds, seconds_near, step_cap
+from bench.selection import SCREENED, Choice, Results, choose_best, choose_rates, keep_rates
+from bench.study import Cell, Source, Study
+from bench.timed_planning import CLOCK_GRID, GENERATION, PEERS, THEORY, clock_grid, decodes, peers, speed_clocks, theory
+from bench.trial import DEVELOPMENT, REPORT, Clock, Trace, Trial
 from models import ARCHITECTURES, FAMILIES, Family
 from models.architecture import Architecture
 
-PARALLEL, LONG_RANGE, SCALABILITY = "parallel", "long range", "scalability"
-SPEED, INTERPRETABILITY, STATE_TRACKING, THEORY = "speed", "interpretability", "state tracking", "theory"
+PARALLEL, SPEED = "parallel", "speed"
 ROWS = (
     *(PARALLEL, LONG_RANGE, SCALABILITY, SPEED, INTERPRETABILITY, STATE_TRACKING),
     *(GENERATION, CLOCK_GRID, PEERS, THEORY),
+    *claims.CLAIMS,
 )
 REFERENCE = "transformer-sinusoidal"
 """The architecture whose FLOPs and time the other regimes match."""
@@ -45,22 +48,7 @@ DEVELOPMENT_SEED = 1000
 """Development seeds start here; report seeds start at 0."""
 
 
-@dataclass(frozen=True)
-class Planned:
-    """A trial and the rows that it speaks for."""
-
-    trial: Trial
-    rows: tuple[str, ...]
-
-    def to_json(self) -> dict[str, Any]:
-        """An entry of the plan's `trials`."""
-        lag = self.trial.task.lag if isinstance(self.trial, Learn) else None
-        return {"id": self.trial.id, "trial": self.trial.to_json(), "rows": list(self.rows), "lag": lag}
-
-
 Stage = Callable[[Results], list[Planned]]
-Seconds = Mapping[int, Mapping[str, float]]
-"""Seconds per training step, by length of a cell and name of an architecture."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,30 +78,35 @@ class Plan:
 
     def structure_and_speed(self, results: Results) -> list[Planned]:
         """Clocks first, while nothing has heated the machine, then traces."""
-        named: dict[str, list[Trial]] = {
-            SPEED: list(self.clocks()),
-            GENERATION: list(decodes(self.study, self.architectures, self.device)),
-            CLOCK_GRID: list(clock_grid(self.study, self.architectures, self.device)),
-            PEERS: list(peers(self.study, self.device)),
-            PARALLEL: [Trace(architecture=a, length=n) for a in self.architectures for n in self.study.trace_lengths],
-            THEORY: list(self._theory()),
-        }
-        return [Planned(trial, (row,)) for row, trials in named.items() for trial in trials]
+        claimed = bool(self.study.experiments)
+        planned: list[tuple[str, Iterable[Trial]]] = [
+            (claims.PARALLELISATION if claimed else SPEED, self.clocks()),
+            (GENERATION, decodes(self.study, self.architectures, self.device)),
+            (CLOCK_GRID, clock_grid(self.study, self.architectures, self.device)),
+            (PEERS, peers(self.study, self.device)),
+            (claims.PARALLELISATION if claimed else PARALLEL, self._traces()),
+            (THEORY, theory(self.study, [self._find(name) for name in self._plain()])),
+        ]
+        return [Planned(trial, (row,)) for row, trials in planned for trial in trials]
 
-    def _theory(self) -> Iterator[Trace]:
-        """The plain variants at further sizes, and so at further widths."""
-        for name in (*(family.plain for family in FAMILIES.values()), *(a.name for a in self.strangers)):
-            for size in self.study.theory_core_parameters:
-                architecture = replace(self._find(name), core_parameters=size)
-                yield from (Trace(architecture=architecture, length=n) for n in self.study.theory_lengths)
+    def _traces(self) -> Iterator[Trace]:
+        return (Trace(architecture=a, length=n) for a in self.architectures for n in self.study.trace_lengths)
+
+    def _plain(self) -> list[str]:
+        """The plain variants, and every stranger."""
+        return [*(family.plain for family in FAMILIES.values()), *(a.name for a in self.strangers)]
 
     def clocks(self) -> list[Clock]:
         """The clocks that decide training speed, and that training times are matched by."""
         return list(speed_clocks(self.study, self.architectures, self.device))
 
     def screening(self, results: Results) -> list[Planned]:
-        """Every variant gets every learning rate on every development cell and source, on the first seed."""
-        return [p for rate in self.study.learning_rates for p in self._developed(rate, DEVELOPMENT_SEED)]
+        """Every variant gets every learning rate on every development cell and source: first seed, half the steps."""
+        tried = claims_planning.screening(self.study.experiments, DEVELOPMENT_SEED, self.device)
+        return [
+            *(p for rate in self.study.learning_rates for p in self._developed(rate, DEVELOPMENT_SEED, SCREENED)),
+            *(Planned(trial, rows) for trial, rows in tried),
+        ]
 
     def development(self, results: Results) -> list[Planned]:
         """The screening, and what follows from it: every variant gets the further seeds for equally many rates.
@@ -121,25 +114,26 @@ class Plan:
         A variant whose screening has not ended in a row has no further trials there yet.
         """
         screened = self.screening(results)
-        kept = {row: keep_rates(_learns(screened, row), results) for row in (LONG_RANGE, SCALABILITY)}
+        kept = {row: keep_rates(learns(screened, row), results) for row in (LONG_RANGE, SCALABILITY)}
         further = [
             planned
             for number in range(1, self.study.development_seeds)
             for rate in self.study.learning_rates
-            for planned in self._developed(rate, DEVELOPMENT_SEED + number)
+            for planned in self._developed(rate, DEVELOPMENT_SEED + number, 1.0)
             for row in kept
-            for trial in _learns([planned], row)
+            for trial in learns([planned], row)
             if rate in kept[row].get(trial.architecture.name, ())
         ]
         return screened + further
 
-    def _developed(self, rate: float, seed: int) -> list[Planned]:
-        """One development seed at one rate."""
+    def _developed(self, rate: float, seed: int, share: float) -> list[Planned]:
+        """One development seed at one rate, for a share of the steps."""
         planned = []
+        cells = [shortened(cell, share) for cell in self.study.cells if cell.development]
+        sources = [shortened(source, share) for source in self.study.sources]
         for architecture in self.architectures:
-            cells = [cell for cell in self.study.cells if cell.development]
-            planned += [self._cell(architecture, cell, rate, seed, DEVELOPMENT) for cell in cells]
-            planned += [self._source(architecture, one, rate, seed, 0, DEVELOPMENT) for one in self.study.sources]
+            planned += [a_cell(architecture, cell, rate, seed, DEVELOPMENT, self.device) for cell in cells]
+            planned += [a_source(architecture, source, rate, seed, 0, DEVELOPMENT, self.device) for source in sources]
         return planned
 
     def report(self, results: Results) -> list[Planned]:
@@ -148,7 +142,8 @@ class Plan:
         """
         planned = []
         names = self._reported(results)
-        seconds = {n: seconds_near(n, self.clocks(), results) for n in {cell.task.length for cell in self.study.cells}}
+        tasks = [cell.task for cell in self.study.cells] + [each.task for each in self.study.experiments]
+        seconds = {n: seconds_near(n, self.clocks(), results) for n in {task.length for task in tasks}}
         rates = {row: self.learning_rates(results, row) for row in (LONG_RANGE, SCALABILITY)}
         for source in self.study.sources:
             for seed in range(self.study.seeds):
@@ -158,11 +153,14 @@ class Plan:
             for seed in range(self.study.seeds):
                 for name in names:
                     planned += self._reported_cell(name, cell, seed, rates[LONG_RANGE][name].learning_rate, seconds)
-        return planned
+        claimed = claims_planning.report(
+            self.study.experiments, self.study.seeds, DEVELOPMENT_SEED, self.device, results, seconds
+        )
+        return planned + [Planned(trial, rows) for trial, rows in claimed]
 
     def learning_rates(self, results: Results, row: str) -> dict[str, Choice]:
         """The choice of each variant for the long-range cells or for the sources."""
-        return choose_rates(_learns(self.development(results), row), results)
+        return choose_rates(learns(self.development(results), row), results)
 
     def columns(self, results: Results) -> list[dict[str, Any]]:
         """The columns of the table, each with its plain and its best variant."""
@@ -193,10 +191,14 @@ class Plan:
     def selection(self, results: Results) -> list[dict[str, Any]]:
         """Every learning rate that was chosen, for the plan file, and whether it is an edge of the grid."""
         grid = self.study.learning_rates
+        made = [(row, grid, self.learning_rates(results, row)) for row in (LONG_RANGE, SCALABILITY)]
+        for experiment in self.study.experiments:
+            rates = claims_planning.chosen(experiment, DEVELOPMENT_SEED, self.device, results)
+            made.append((experiment.label, experiment.learning_rates, rates))
         return [
-            {"row": row, **asdict(choice), "edge": choice.learning_rate in (min(grid), max(grid))}
-            for row in (LONG_RANGE, SCALABILITY)
-            for choice in self.learning_rates(results, row).values()
+            {"row": row, **asdict(choice), "edge": choice.learning_rate in (min(rates), max(rates))}
+            for row, rates, choices in made
+            for choice in choices.values()
         ]
 
     def _reported(self, results: Results) -> list[str]:
@@ -212,60 +214,19 @@ class Plan:
                 steps = step_cap(cell.steps, regime, architecture, reference, cell.task.interface, near)
                 # Before the clocks have run there is no time to match; the stage is planned again when they have.
                 if steps is not None:
-                    planned.append(self._cell(architecture, replace(cell, steps=steps), rate, seed, REPORT, regime))
+                    shorter = replace(cell, steps=steps)
+                    planned.append(a_cell(architecture, shorter, rate, seed, REPORT, self.device, regime))
         return planned
 
     def _reported_source(self, name: str, source: Source, seed: int, rate: float) -> list[Planned]:
         architecture = self._find(name)
-        by_data = [self._source(architecture, source, rate, seed, tokens, REPORT) for tokens in source.data_tokens]
+        device = self.device
+        by_data = [a_source(architecture, source, rate, seed, n, REPORT, device) for n in source.data_tokens]
         by_size = [
-            self._source(replace(architecture, core_parameters=size), source, rate, seed, 0, REPORT)
+            a_source(replace(architecture, core_parameters=size), source, rate, seed, 0, REPORT, device)
             for size in source.core_parameters
         ]
         return by_data + by_size
 
     def _find(self, name: str) -> Architecture:
         return next(a for a in self.architectures if a.name == name)
-
-    def _cell(
-        self, architecture: Architecture, cell: Cell, rate: float, seed: int, split: str, regime: str = CORE_PARAMETERS
-    ) -> Planned:
-        kind = Explain if cell.explain else Learn
-        trial = kind(
-            architecture=architecture,
-            task=cell.task,
-            recipe=Recipe(learning_rate=rate, steps=cell.steps, batch_size=cell.batch_size),
-            seed=seed,
-            split=split,
-            device=self.device,
-            regime=regime,
-        )
-        # State tracking is a row of its own, but its development cells help to choose the rate like any other.
-        row = STATE_TRACKING if cell.task.measures == STATE_TRACKING and split == REPORT else LONG_RANGE
-        return Planned(trial, (row, INTERPRETABILITY) if cell.explain else (row,))
-
-    def _source(
-        self, architecture: Architecture, source: Source, rate: float, seed: int, data_tokens: int, split: str
-    ) -> Planned:
-        recipe = Recipe(
-            learning_rate=rate,
-            steps=source.steps,
-            batch_size=source.batch_size,
-            evaluate_every=source.evaluate_every,
-            patience=source.patience,
-        )
-        trial = Learn(
-            architecture=architecture,
-            task=source.task,
-            recipe=recipe,
-            seed=seed,
-            split=split,
-            device=self.device,
-            data_tokens=data_tokens,
-        )
-        return Planned(trial, (SCALABILITY,))
-
-
-def _learns(planned: Sequence[Planned], row: str) -> list[Learn]:
-    """The trainings among these that speak for a row."""
-    return [p.trial for p in planned if row in p.rows and isinstance(p.trial, Learn)]

@@ -14,6 +14,9 @@ from models.architecture import Architecture, Interface
 from models.budget import solve
 from models.cost import train_step_flops
 
+Seconds = Mapping[int, Mapping[str, float]]
+"""Seconds per training step, by length of a cell and name of an architecture."""
+
 
 def step_cap(
     steps: int,

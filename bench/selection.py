@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from statistics import fmean
@@ -11,6 +12,10 @@ from bench.trial import Learn
 
 KEPT = 2
 """Learning rates of a variant that go on from the screening to the further development seeds."""
+SCREENED = 0.5
+"""Share of the steps that a trial of the screening gets."""
+TIE = 1e-3
+"""Weight of a right symbol's likelihood beside a score that counts whole answers."""
 
 Results = Mapping[str, Record]
 """Finished records by trial id."""
@@ -31,7 +36,8 @@ def merit(trial: Learn, record: Record | None) -> float:
     """How well one development trial went, from 0 to 2: solved early beats solved late beats nearly solved.
 
     A trial without a finished record, diverged or failed, has merit 0. For a source of known entropy the merit is the
-    share of the way from the unigram loss to the entropy rate.
+    share of the way from the unigram loss to the entropy rate. Where a task of the claims is not solved, a smaller loss
+    breaks the tie between rates with which no answer is wholly right yet.
     """
     if record is None or record.status != "ok":
         return 0.0
@@ -40,7 +46,8 @@ def merit(trial: Learn, record: Record | None) -> float:
         return max(0.0, record.value("test_score") or 0.0)
     if record.value("solved"):
         return 2.0 - (record.value("steps_to_solve") or 0.0) / trial.recipe.steps
-    return min(max(score, 0.0), 1.0)
+    loss, nearly = record.value("development_loss_nats"), min(max(score, 0.0), 1.0)
+    return nearly if loss is None else (1 - TIE) * nearly + TIE * math.exp(-loss)
 
 
 def keep_rates(trials: Iterable[Learn], results: Results) -> dict[str, tuple[float, ...]]:

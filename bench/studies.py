@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from bench.claims.studies import CLAIMS, CLAIMS_FULL
 from bench.study import Cell, ClockGrid, PeerGrid, Source, Study
 from bench.tasks.adding import Adding
 from bench.tasks.copy import Copy
@@ -194,4 +195,6 @@ GPU = replace(
     minutes=8.0,
 )
 
-STUDIES: dict[str, Study] = {study.name: study for study in (SMOKE, QUICK, CLOCK, PEERS, FULL, GPU)}
+STUDIES: dict[str, Study] = {
+    study.name: study for study in (SMOKE, QUICK, CLOCK, PEERS, FULL, GPU, CLAIMS, CLAIMS_FULL)
+}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from bench.claims.experiment import Experiment
 from bench.tasks.task import Task
 from bench.trial import CORE_PARAMETERS, PASSES
 
@@ -100,6 +101,8 @@ class Study:
     decode_replicates: int = 5
     clock_grid: ClockGrid | None = None
     peer_grid: PeerGrid | None = None
+    experiments: tuple[Experiment, ...] = ()
+    """What speaks for the claims about generative AI; clocks and traces of such a study speak for them too."""
     needs_cuda: bool = False
     minutes: float = 0.0
     """After so many minutes no further trial is started; what is left prints `not run`. 0 is never."""

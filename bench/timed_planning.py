@@ -1,17 +1,17 @@
-"""From a study to the trials that have the machine to themselves: clocks, generation, peers."""
+"""From a study to the trials that have the machine to themselves: clocks, generation, peers; and to further traces."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from bench.study import ClockGrid, Study
-from bench.trial import Clock, Decode, Overhead, Peers, Recipe, Trial
+from bench.trial import Clock, Decode, Overhead, Peers, Recipe, Trace, Trial
 from models import ARCHITECTURES, BACKENDS
 from models.architecture import Architecture
 
-GENERATION, CLOCK_GRID, PEERS = "generation latency", "clock grid", "peers"
+GENERATION, CLOCK_GRID, PEERS, THEORY = "generation latency", "clock grid", "peers", "theory"
 Contenders = tuple[Architecture, ...]
 UNFUSED = tuple(backend for backend in BACKENDS.values() if getattr(backend, "dense", "") != "blas")
 """The kernels that differ on every device: how a CPU multiplies makes no difference elsewhere."""
@@ -126,3 +126,11 @@ def peers(study: Study, device: str) -> Iterator[Trial]:
                     replicate=replicate,
                     device=device,
                 )
+
+
+def theory(study: Study, architectures: Sequence[Architecture]) -> Iterator[Trace]:
+    """Traces at further sizes, and so at further widths."""
+    for architecture in architectures:
+        for size in study.theory_core_parameters:
+            resized = replace(architecture, core_parameters=size)
+            yield from (Trace(architecture=resized, length=n) for n in study.theory_lengths)

@@ -67,6 +67,15 @@ def test_each_variant_goes_on_with_the_rates_that_it_did_best_with() -> None:
     assert waiting == {*ARCHITECTURES} - {"cnn-k3"}
 
 
+def test_the_screening_has_half_of_the_steps_and_what_follows_has_all() -> None:
+    plan = Plan(study=QUICK)
+    caps = {cell.task: cell.steps for cell in (*QUICK.cells, *QUICK.sources)}
+    shares = {
+        (t.seed, t.recipe.steps / caps[t.task]) for t in learns(plan.development(developed(plan))) if t.task in caps
+    }
+    assert shares == {(1000, 0.5), (1001, 1.0)}
+
+
 @pytest.mark.parametrize("study", [s for s in STUDIES.values() if s.cells], ids=lambda s: s.name)
 def test_development_and_report_seeds_are_disjoint(study: Any) -> None:
     plan = Plan(study=replace(study, regimes=(CORE_PARAMETERS,)), strangers=(STRANGER,))

@@ -13,8 +13,10 @@ from bench.tasks import TASKS
 from bench.tasks.adding import Adding
 from bench.tasks.markov import Markov
 from bench.tasks.needle import Needle
+from bench.tasks.topics import Topics
 from bench.trial import (
     PASSES,
+    Attack,
     Clock,
     Decode,
     Explain,
@@ -24,6 +26,7 @@ from bench.trial import (
     Recipe,
     Timed,
     Trace,
+    Transfer,
     Trial,
 )
 from models import ARCHITECTURES, BACKENDS
@@ -33,6 +36,8 @@ GOLDEN: dict[str, Trial] = {
     "8d4fbc05a6f1": Learn(architecture=ROTARY, task=Needle(length=32)),
     "211d042ad11c": Learn(architecture=KERNEL, task=Markov(length=32), data_tokens=4096, seed=2),
     "be3893918793": Explain(architecture=CHRONO, task=Adding(length=64), recipe=Recipe(learning_rate=1e-2)),
+    "fe07c77de957": Transfer(architecture=KERNEL, task=Topics()),
+    "b175754ea8ff": Attack(architecture=CHRONO, task=Adding(length=64)),
     "baf3e95ef470": Trace(architecture=KERNEL, length=128),
     "d7faf2d70e3b": Clock(architectures=(ROTARY, CHRONO, KERNEL), length=256),
     "4480221b4df1": Clock(
@@ -54,6 +59,10 @@ OTHER: dict[str, tuple[Any, Any]] = {
     "positions": ("sinusoidal", "rotary"),
     "initialisation": ("forget-bias", "chrono"),
     "dense": ("blas", "direct"),
+    "norm": ("pre", "post"),
+    "activation": ("gelu", "relu"),
+    "schedule": ("constant", "inverse-square-root"),
+    "label_smoothing": (0.0, 0.1),
     "markers": ("halves", "anywhere"),
     "queries": ("once", "dense"),
 }
@@ -126,7 +135,7 @@ def test_every_kind_of_trial_has_a_golden_id() -> None:
 
     every = {kind for kind in kinds(Trial) if kind.kind and kind.__module__ == Trial.__module__}
     assert {type(trial) for trial in GOLDEN.values()} == every
-    assert len({kind.kind for kind in every}) == len(every) == 7
+    assert len({kind.kind for kind in every}) == len(every) == 9
 
 
 def test_what_reads_clocks_says_so() -> None:
