@@ -24,7 +24,7 @@ UNTOUCHED = click.core.ParameterSource.DEFAULT
 
 EXAMPLES = """\b
 Examples:
-  bakeoff table                              measure the table on this machine (about 7 minutes)
+  bakeoff table                              measure the table on this machine (about 6 minutes)
   bakeoff table --published                  print the table that the maintainers measured
   bakeoff table --architecture gru           a relative as a further column (see bakeoff list)
   bakeoff table --architecture pkg.mod:Mine  your own layer as a further column

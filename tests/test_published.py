@@ -13,6 +13,8 @@ import pytest
 from rich.console import Console
 
 from analysis import clocks, peers, publish, report
+from analysis.ledger.ledger import judge as judge_claims
+from analysis.ledger.table import markdown as ledger_markdown
 from analysis.load import load
 from analysis.page import markdown
 from analysis.table import render
@@ -56,6 +58,19 @@ def test_the_readme_shows_the_published_table() -> None:
     render(verdicts, Console(file=out, width=80, force_terminal=False))
     lines = [line.rstrip() for line in out.getvalue().splitlines()]
     table = lines[: next(n for n, line in enumerate(lines) if line.startswith("claimed ->")) + 1]
+    assert "\n".join(table) in (ROOT / "README.md").read_text()
+
+
+def test_the_published_ledger_follows_from_published_records_and_the_readme_shows_it() -> None:
+    folder = MACHINE / "claims"
+    claims = judge_claims(load(folder))
+    assert json.loads(json.dumps(claims)) == json.loads((folder / "ledger.json").read_text())
+    assert len(claims["claims"]) == 10
+    text = ledger_markdown(claims)
+    assert text == (folder / "ledger.md").read_text()
+    first = text.partition("\n\n**1.")[0]
+    table = [line for line in first.splitlines() if line.startswith("|")]
+    assert len(table) == 12
     assert "\n".join(table) in (ROOT / "README.md").read_text()
 
 
