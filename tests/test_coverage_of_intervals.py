@@ -11,11 +11,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from fallout import CELLS, World
 from scipy.stats import trim_mean
 from simulated import SITUATIONS, Situation
 
+from analysis.ledger.found import mean, smallest
 from analysis.statistics import aggregate
 from analysis.statistics.coverage import ALARMS, CONSERVATIVE, COVERAGE, SEEDS, markdown
 from analysis.statistics.declared import SCORES
@@ -29,6 +31,8 @@ INTERVALS = ("Interval", "Slope", "Band")
 HANDED_ON = {
     "clocks.across.interval_over": "t_interval",
     "clocks.growth.overtakes": "covered in test_clock_analysis",
+    "ledger.found.mean": "mean_interval",
+    "ledger.found.smallest": "of intervals of others; covered below",
 }
 """Public functions that return an interval of somebody else's making, or are simulated where they belong."""
 STUDIES, FEW = 2000, 80
@@ -155,6 +159,17 @@ def test_a_single_flip_test_holds_its_level(draw: str) -> None:
         difference = (world.scores(generator, 3) - other.scores(generator, 3)).ravel()
         rejected.append(flip_p(difference, cells, 499) <= 0.05)
     assert 0.05 - 3 * error(300, 0.05) <= np.mean(rejected) <= 0.05 + 3 * error(300, 0.05)
+
+
+@pytest.mark.parametrize("apart", [0.0, 0.5, 5.0])
+def test_the_smallest_of_two_means_lies_in_its_interval_often_enough(apart: float) -> None:
+    """As a ledger compares a family with the better of two others; two equals are covered more often."""
+    generator = np.random.default_rng(0)
+    held = 0
+    for _ in range(400):
+        low, _, high = sorted(smallest([mean(pd.Series(generator.normal(at, 1, 3))) for at in (0.0, apart)]))
+        held += low <= 0 <= high
+    assert held / 400 >= 0.95 - 3 * error(400)
 
 
 def test_every_interval_of_the_analysis_is_simulated() -> None:
