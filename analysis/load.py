@@ -25,6 +25,8 @@ from bench.records import Columns, Line
 
 T = TypeVar("T")
 NOT_RUN = "not run"
+MANY = 10_000
+"""Trials from which a run is kept out of Python's search for cycles."""
 TIDY = (
     "id",
     "kind",
@@ -118,6 +120,8 @@ def load(folder: Path) -> Run:
         known = {entry["id"]: entry["trial"] for entry in plan["trials"]}
         for line, columns in records.read_lines(folder, known):
             values.add(trials.add(line), columns)
+        if len(trials.entries) > MANY:
+            gc.freeze()  # or every search for cycles from now on would go through all of the plan
         return Run(
             plan=plan,
             trials=trials.frame(),

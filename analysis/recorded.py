@@ -30,23 +30,22 @@ class Records:
     @classmethod
     def read(cls, folder: Path) -> Records:
         """The records of a folder that was loaded, and so found sound, before."""
-        held: dict[str, _Beside] = {}
+        held: dict[str, tuple[str, float, str, float]] = {}
+        last, text = None, ""
         path = folder / records.TRIALS
         if path.exists():
             with path.open("rb") as lines:
                 for line in lines:
-                    if found := _beside(line):
-                        held.setdefault(found.id, found)
-        rows = sorted(held.values(), key=lambda row: str(row.finished or ""))
-        counts: Counter[str] = Counter()
-        loads = []
-        for row in rows:
-            machine = dict(mapping(row.machine))
-            loads.append(_number(machine.pop("load_1min", None)))
-            counts[json.dumps(machine, sort_keys=True)] += 1
-        machines = [(json.loads(text), number) for text, number in counts.items()]
-        cpu = sum(seconds for row in rows if not math.isnan(seconds := _number(row.cpu_seconds)))
-        return cls(machines, loads, [str(row.finished or "") for row in rows], cpu)
+                    if (found := _beside(line)) and found.id not in held:
+                        machine = dict(mapping(found.machine))
+                        load = _number(machine.pop("load_1min", None))
+                        if machine != last:  # nearly all records are of one machine
+                            last, text = machine, json.dumps(machine, sort_keys=True)
+                        held[found.id] = str(found.finished or ""), load, text, _number(found.cpu_seconds)
+        rows = sorted(held.values(), key=lambda row: row[0])
+        machines = [(json.loads(text), number) for text, number in Counter(text for _, _, text, _ in rows).items()]
+        cpu = sum(seconds for *_, seconds in rows if not math.isnan(seconds))
+        return cls(machines, [load for _, load, _, _ in rows], [finished for finished, *_ in rows], cpu)
 
     def every(self, name: str) -> list[Any]:
         """A field of the machine, once for every different machine that has it."""

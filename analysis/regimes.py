@@ -42,6 +42,10 @@ class Setting:
 
 def settings(run: Run) -> list[Setting]:
     """Settings of the planned learning cells, the headline first."""
+    return run.once("settings", lambda: _settings(run))
+
+
+def _settings(run: Run) -> list[Setting]:
     cells = run.select(split="report").dropna(subset=["core_parameters"])
     cells = cells[np.array([any(row in LEARNING for row in rows) for rows in cells["rows"]], dtype=bool)]
     found = sorted({(str(r), int(n)) for r, n in zip(cells["regime"], cells["core_parameters"], strict=True)})

@@ -13,7 +13,7 @@ from planted import add_clocks, add_long_range, planted
 from synthetic import BEST, COLUMNS, STRANGER, TASKS, Folder, learn, values
 
 from analysis.document import Picture
-from analysis.drawing import style
+from analysis.drawing import evenly, style
 from analysis.figures import forest, profiles
 from analysis.load import load
 from analysis.material import Material
@@ -151,3 +151,10 @@ def test_the_published_records_are_drawn() -> None:
     for draw in (profiles.picture, forest.picture):
         drawn(draw, PUBLISHED / "quick")
     drawn(forest.picture, PUBLISHED / "clock")
+
+
+def test_of_many_pairs_those_at_even_ranks_are_drawn() -> None:
+    """All of a few in their order; of many so many, the extremes among them, each a quantile of all."""
+    values = np.random.default_rng(0).permutation(1000).astype(float)
+    assert values[evenly(values, 1000)].tolist() == values.tolist()
+    assert values[evenly(values, 4)].tolist() == [0, 333, 666, 999]

@@ -13,7 +13,7 @@ from analysis.statistics import paired
 from analysis.statistics.aggregate import improvement, iqm, mean_over_cells, resampled
 from analysis.statistics.equivalence import beyond_p, within_p
 from analysis.statistics.paired import bounded_equivalence_p, bounded_mean, flip_p, holm
-from analysis.statistics.profiles import profile
+from analysis.statistics.profiles import STRAYS, profile
 from analysis.stats import Array
 
 
@@ -190,3 +190,15 @@ def test_tests_of_times_are_students() -> None:
     assert beyond_p(x, 0.02) > beyond_p(x, 0.0)
     assert (beyond_p(x[:1], 0.1), within_p(x[:1], 0.1), within_p(x, np.inf)) == (1.0, 1.0, 1.0)
     assert (beyond_p(np.full(3, 0.2), 0.1), within_p(np.full(3, 0.2), 0.1)) == pytest.approx((0.0, 1.0))
+
+
+def test_the_band_of_a_profile_holds_the_shares_of_resamples() -> None:
+    """By their definition, threshold by threshold, with scores that lie on a threshold."""
+    generator = np.random.default_rng(0)
+    cells, thresholds = [generator.integers(0, 11, 4) / 10 for _ in range(7)], np.linspace(0, 1, 11)
+    drawn = resampled(cells, STRAYS)
+    shares = np.stack([(drawn > threshold).mean(axis=(1, 2)) for threshold in thresholds], axis=1)
+    low, high = np.quantile(shares, [0.025, 0.975], axis=0)
+    band = profile(cells, thresholds)
+    assert band.low == pytest.approx(np.minimum(low, band.point), abs=1e-12)
+    assert band.high == pytest.approx(np.maximum(high, band.point), abs=1e-12)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -111,3 +112,15 @@ def test_a_fault_in_a_forked_call_is_raised_here() -> None:
     with pytest.raises(ValueError, match="of this call"):
         forked.results([fault] * 5)
     assert forked.results([lambda n=n: n * n for n in range(9)]) == [n * n for n in range(9)]
+
+
+def test_a_call_beside_the_work_is_made_before_the_work_goes_on(tmp_path: Path) -> None:
+    """In a process of its own or after the block: its file is there behind the block, its fault is raised there."""
+    for worth in (True, False):
+        path = tmp_path / f"{worth}"
+        with forked.meanwhile(lambda path=path: path.write_text(f"{os.getpid()}"), worth):
+            inside = "the block"
+        assert (path.read_text() != f"{os.getpid()}") is worth
+        with pytest.raises(ZeroDivisionError), forked.meanwhile(lambda: 1 / 0, worth):
+            inside += " goes on"
+        assert inside == "the block goes on"

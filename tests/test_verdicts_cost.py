@@ -5,10 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
 from planted import add_clocks, add_traces
 from synthetic import BEST, Folder, architecture, cell, judged, outcome
 
+from analysis.rows.rates import Clocks
+from analysis.rows.speed import TIMING
 from bench.records import Measurement
 
 PARALLEL, SPEED = "Parallel processing", "Training speed"
@@ -132,3 +136,14 @@ def test_a_length_that_never_finished_leaves_speed_undecided(tmp_path: Path) -> 
     found = cell(judged(folder, tmp_path), SPEED, "LSTM")
     assert outcome(found) == ("Slow", "undecided")
     assert "512" in found["reason"]
+
+
+def test_a_grid_of_rates_is_a_pivot_table_of_means() -> None:
+    """Two trials in one place, a place without any, a trial of no replicate, a rate that is not known."""
+    replicates = pd.array([1, 0, 1, 0, 0, None, 2], dtype="Int64")
+    lengths = [32, 64, 64, 64, 32, 32, 64]
+    trials = pd.DataFrame({"replicate": replicates, "length": lengths}, index=[9, 8, 7, 5, 4, 3, 1])
+    rates = pd.Series([1.0, 2.0, 3.0, 5.0, 4.0, 9.0, np.nan], trials.index)
+    clocks = Clocks(TIMING, trials, trials, pd.DataFrame(), [32, 64], 0, 0)
+    table = trials.assign(rate=rates).pivot_table(index="replicate", columns="length", values="rate")
+    assert clocks.grid(rates[::-1]).tolist() == table.to_numpy(dtype=float).tolist() == [[4.0, 3.5], [1.0, 3.0]]

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
 from analysis.cells.case import Case, Dot, Evidence, Held, Panel, answered, exact, listed, number, whole
@@ -65,16 +66,13 @@ def _alone(case: Case, planned: pd.DataFrame) -> list[Dot]:
     ended = planned[planned["status"].isin(FINISHED)]
     solved = (case.run.last(ended, "solved") == 1) & (ended["status"] == "ok")
     wide = solved.groupby([ended["seed"], place]).mean().unstack()
-    whole_weights = pd.Series(long_range.weights(cells), range(len(cells)))
+    every = np.array(long_range.weights(cells))
     dots = []
-    for seed, own in wide.iterrows():
-        there = own.dropna()
-        weights = (
-            whole_weights[there.index]
-            if len(there) == len(cells)
-            else pd.Series(long_range.weights([cells[i] for i in there.index]), there.index)
-        )
-        dots.append(Dot(float(weights[there > 0.5].sum()), f"seed {seed}"))
+    for seed, own in zip(wide.index, wide.to_numpy(dtype=float), strict=True):
+        there = ~np.isnan(own)
+        held = [cells[i] for i in wide.columns[there]]
+        weights = every if len(held) == len(cells) else np.array(long_range.weights(held))
+        dots.append(Dot(float(weights[own[there] > 0.5].sum()), f"seed {seed}"))
     return dots
 
 

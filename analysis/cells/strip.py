@@ -12,7 +12,7 @@ import pandas as pd
 from analysis.cells import dots
 from analysis.cells.case import Case, Evidence
 from analysis.claims import SENSITIVITY
-from analysis.drawing import label
+from analysis.drawing import evenly, label
 from analysis.stats import Interval
 
 if TYPE_CHECKING:
@@ -28,6 +28,8 @@ LETTER = 0.0122
 LOWEST, HIGHEST = -0.6, 2.0
 """How far from 0 the axis goes for values that are far beyond the thresholds, as shares of max(1, figure)."""
 PADDING = 0.03
+MOST_DOTS = 200
+"""Values that the numbers below the picture name; the download holds all."""
 
 
 class Range(NamedTuple):
@@ -108,7 +110,9 @@ def data(case: Case, evidence: Evidence) -> pd.DataFrame:
     ]
     pairs = zip(case.rule.words, case.rule.thresholds, strict=False)
     shown += [("threshold", f"of {word}", at) for word, at in pairs]
-    shown += [(evidence.dots_are, dot.name, dot.value) for dot in evidence.dots]
+    kept = evenly(np.array([dot.value for dot in evidence.dots]), MOST_DOTS)
+    few = f" ({MOST_DOTS} of {len(evidence.dots)}, at even ranks)" if len(evidence.dots) > MOST_DOTS else ""
+    shown += [(evidence.dots_are + few, evidence.dots[at].name, evidence.dots[at].value) for at in kept]
     shown += [("figure without", task, left.figure) for task, left in case.finding.left_out.items()]
     return pd.DataFrame(shown, columns=["what", "of", "value"])
 

@@ -59,7 +59,11 @@ class Clocks:
 
 
 def measure(run: Run) -> Clocks:
-    """Read a run; cheap, for `figures` does the statistics."""
+    """Read a run, once; `figures` does the statistics."""
+    return run.once("clocks", lambda: _measured(run))
+
+
+def _measured(run: Run) -> Clocks:
     grid = samples.usable(run, samples.GRID, "clock")
     decodes = samples.usable(run, samples.GENERATION, "decode")
     known = samples.architectures(run)
@@ -80,7 +84,11 @@ def measure(run: Run) -> Clocks:
 
 
 def figures(clocks: Clocks) -> dict[str, pd.DataFrame]:
-    """Name -> tidy frame of every figure."""
+    """Name -> tidy frame of every figure, made once; nobody may change them."""
+    return clocks.run.once("figures of clocks", lambda: _figures(clocks))
+
+
+def _figures(clocks: Clocks) -> dict[str, pd.DataFrame]:
     times, by = clocks.times, [*CONDITION, "subject"]
     decoded, remembered = clocks.generation, clocks.memory
     by_memory = [*MEMORY_CONDITION, "subject", "metric"]

@@ -14,7 +14,7 @@ import pandas as pd
 from analysis.claims import EXCESS_FLOOR
 from analysis.clocks import wording
 from analysis.document import Picture
-from analysis.drawing import short, style
+from analysis.drawing import evenly, short, style
 from analysis.figures.lines import (
     GREY,
     SMALL,
@@ -45,6 +45,8 @@ PANEL = 3.1
 DODGE = 0.02
 """Share of the sizes' logarithmic range by which architectures stand beside each other."""
 ROOM = 1.25
+MOST_MARKS = 60
+"""Seeds drawn of one size; of more, those at even ranks."""
 
 
 class Fall(NamedTuple):
@@ -122,9 +124,12 @@ def _panel(axes: Axes, falls: list[Fall]) -> None:
         colour, marker, line = fall.who.mark
         shift = (sizes[-1] / sizes[0]) ** (DODGE * (number - (len(falls) - 1) / 2))
         along = np.array([sizes[0], sizes[-1]])
+        sizes_apart = fall.points.groupby("size")["excess"]
+        kept = [own.index[evenly(own.to_numpy(dtype=float), MOST_MARKS)] for _, own in sizes_apart]
+        marks = fall.points.loc[np.sort(np.concatenate(kept))]
         axes.plot(
-            fall.points["size"].astype(float) * shift,
-            fall.points["excess"].clip(lower=EXCESS_FLOOR),
+            marks["size"].astype(float) * shift,
+            marks["excess"].clip(lower=EXCESS_FLOOR),
             linestyle="",
             marker=marker,
             color=colour,

@@ -12,7 +12,7 @@ import pandas as pd
 
 from analysis.clocks.wording import listed
 from analysis.document import Picture
-from analysis.drawing import Mark, label, marks, short, style
+from analysis.drawing import Mark, evenly, label, marks, short, style
 from analysis.figures.lines import GREY, WIDTH, ink, note
 from analysis.material import Material
 from analysis.statistics import compared
@@ -31,6 +31,8 @@ ACROSS = 3
 LINE, AROUND = 0.2, 0.72
 """Inches of a line of a panel, and of its title and axis."""
 MOST_PANELS, MOST_LINES = 6, 16
+MOST_PAIRS = 120
+"""Ticks on a line; of more pairs, those at even ranks."""
 LETTERS, LONGEST = 12, 22
 """Of a name in a panel, and in a sentence."""
 FAINT = 0.3
@@ -86,11 +88,13 @@ def _drawn(blocks: Sequence[Sequence[Panel]], counts: dict[str, int]) -> Figure:
             else:
                 axes.set_visible(False)
     total = " and ".join(f"{count} of {name}" for name, count in counts.items())
+    most = max(len(c.values) for row in rows for panel in row for c in panel.comparisons)
+    few = f", {MOST_PAIRS} at most" if most > MOST_PAIRS else ""
     note(
         figure,
         f"Filled with the winner's mark: decided after Holm's correction ({total}); diamond: equivalent; hollow: "
         "undecided. Bars: 95 % intervals of single comparisons. Ticks: every pair of the same cell and seed, or every "
-        "replicate. Shaded: differences that count as none.",
+        f"replicate{few}. Shaded: differences that count as none.",
     )
     return figure
 
@@ -124,7 +128,8 @@ def _line(axes: Axes, y: int, c: Comparison, known: dict[str, Mark]) -> None:
     if math.isfinite(c.band):
         left, right = (1 / c.band, c.band) if c.neutral else (-c.band, c.band)
         axes.add_patch(Rectangle((left, y - 0.5), right - left, 1, color="0.6", alpha=FAINT, lw=0, zorder=0))
-    axes.plot(c.values, np.full(len(c.values), y + BELOW), "|", color="0.2", alpha=0.5, markersize=4, mew=0.8, zorder=2)
+    pairs = np.array(c.values)[evenly(np.array(c.values), MOST_PAIRS)]
+    axes.plot(pairs, np.full(pairs.size, y + BELOW), "|", color="0.2", alpha=0.5, markersize=4, mew=0.8, zorder=2)
     mark = _mark(c, known)
     if math.isfinite(c.interval.low) and math.isfinite(c.interval.high):
         axes.hlines(y, c.interval.low, c.interval.high, color=mark.colour, lw=3.0 if c.where == OVERALL else 1.2)

@@ -32,6 +32,8 @@ ACROSS = 2
 ROOM = 0.06
 """Share of the values' range left free above and below."""
 TICKS = 9
+MOST_SEEDS = 30
+"""Single curves of an architecture: hundreds make a grey block."""
 PER_DOUBLING = 2
 """Points of a curve in a doubling of the position."""
 
@@ -130,7 +132,9 @@ def _drawn(sources: Mapping[str, Source]) -> Figure:
         axes.set_xlabel("tokens read")
     for row in grid:
         row[0].set_ylabel("loss of the next token [nats]")
-    note(figure, "Thick: mean over the seeds and over half a doubling of positions; thin: every seed.")
+    most = max(losses.seeds.shape[1] for source in sources.values() for losses in source.losses)
+    few = f" ({MOST_SEEDS} of them)" if most > MOST_SEEDS else ""
+    note(figure, f"Thick: mean over the seeds and over half a doubling of positions; thin: every seed{few}.")
     return figure
 
 
@@ -139,7 +143,7 @@ def _panel(axes: Axes, source: Source) -> None:
     ends = []
     for losses in source.losses:
         colour, marker, line = losses.who.mark
-        axes.plot(losses.seeds.index, losses.seeds, color=colour, lw=0.5, alpha=0.45)
+        axes.plot(losses.seeds.index, losses.seeds.iloc[:, :MOST_SEEDS], color=colour, lw=0.5, alpha=0.45)
         mean = losses.smooth()
         axes.plot(mean.index, mean, color=colour, marker=marker, linestyle=line, lw=1.6, markersize=4.5)
         ends.append(End(float(mean.index[-1]), float(mean.iloc[-1]), losses.who.title, colour))

@@ -36,7 +36,7 @@ FAINTEST = 1e-12
 """Norms below this share of the panel's largest are not drawn: they would squeeze all the rest."""
 ROOM = 8
 """Factor left free above the highest and below the lowest mean."""
-THIN, MOST_MODELS = 64, 100
+THIN, MOST_MODELS = 64, 30
 """Points of a single model's line, and lines: thousands would make a heavy file and a grey block."""
 MARKS = 6
 """Markers on a curve."""

@@ -40,6 +40,8 @@ AMONG = 10
 """Places at which the numbers of a curve are told."""
 MOST = 400
 """Points drawn of one curve: no eye sees more."""
+MOST_ENDS = 120
+"""Ticks on a curve."""
 MARK_EVERY = 0.12
 """Distance of a curve's markers, as a share of the panel's diagonal."""
 PLAIN_DASH = (0, (2.0, 1.5))
@@ -145,7 +147,8 @@ def _draw(curves: Curves, known: Mapping[str, Mark]) -> Figure:
 
 def _step(axes: Axes, curve: Curve, start: float, mark: Mark, leads: bool) -> None:
     """The curve from `start` on, with its band if it leads, and a tick at every training that ended unsolved."""
-    kept, cut = (np.unique(np.linspace(0, x.size - 1, MOST).astype(int)) for x in (curve.times, curve.censored))
+    points = ((curve.times, MOST), (curve.censored, MOST_ENDS))
+    kept, cut = (np.unique(np.linspace(0, x.size - 1, most).astype(int)) for x, most in points)
     x, y = np.append(start, curve.times[kept]), np.append(1.0, curve.unsolved[kept])
     dash = mark.line if leads else PLAIN_DASH
     axes.plot(x, y, drawstyle="steps-post", color=mark.colour, linestyle=dash, lw=1.8 if leads else 0.9)

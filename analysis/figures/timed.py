@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 SMALLEST = 8.0
 """Points of the smallest letters on a page."""
-Studied = tuple[Clocks, Frames]
 
 
 def step_time(material: Material) -> Picture | str:
@@ -87,20 +86,6 @@ def roofline(material: Material) -> Picture | str:
     return Picture("roofline", title, _roofline_finding(found), _legible(figure), timed_numbers.roofline(found))
 
 
-class _Latest:
-    """The clocks that were last measured: four figures of one run rest on them, and they take a second."""
-
-    run: Run | None = None
-    found: Studied
-
-
-def _studied(run: Run) -> Studied:
-    if _Latest.run is not run:
-        clocks = measure(run)
-        _Latest.run, _Latest.found = run, (clocks, figures(clocks))
-    return _Latest.found
-
-
 def _clocked(
     material: Material,
     name: str,
@@ -109,7 +94,8 @@ def _clocked(
     say: Callable[[Clocks, Frames], str],
     tell: Callable[[Clocks, Frames], pd.DataFrame],
 ) -> Picture | str:
-    clocks, frames = _studied(material.run)
+    clocks = measure(material.run)
+    frames = figures(clocks)
     if name not in drawn.measured(frames):
         if name == "backends" and not clocks.medians.empty:
             return "no other kernel was clocked"

@@ -59,6 +59,10 @@ def trainings(material: Material) -> pd.DataFrame:
     planned), seed, outcome, cap, steps and seconds (CPU). A diverged training would never have solved its cell, so it
     counts as unsolved up to its cap, its seconds drawn out at its own pace; a lost one has neither steps nor seconds.
     """
+    return material.run.once(("trainings", *lines(material), material.headline), lambda: _trainings(material))
+
+
+def _trainings(material: Material) -> pd.DataFrame:
     run, parts = material.run, [material.run.trials.iloc[:0].assign(line=0, trial=0)]
     for number, line in enumerate(lines(material)):
         contender = Contender(line.column, line.family, line.variant, line.architecture)

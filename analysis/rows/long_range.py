@@ -79,18 +79,11 @@ def tally(run: Run, planned: pd.DataFrame) -> list[Cell]:
     """The planned trials cell by cell, by task, lag and length."""
     trained = ended(run, planned)
     solved = trained & (planned["status"] == "ok") & (run.last(planned, "solved") == 1)
-    cells = []
-    for _, group in planned.groupby(["task", "lag", "length"], sort=True, dropna=False):
-        first = group.iloc[0]
-        counts = (
-            len(group),
-            int((group["status"] != NOT_RUN).sum()),
-            int(trained[group.index].sum()),
-            int(solved[group.index].sum()),
-        )
-        lag = first["length"] if pd.isna(first["lag"]) else first["lag"]
-        cells.append(Cell(str(first["task"]), int(lag), *counts))
-    return cells
+    place = ["task", "lag", "length"]
+    flags = planned[place].assign(planned=1, runs=planned["status"] != NOT_RUN, finished=trained, solved=solved)
+    counts = flags.groupby(place, sort=True, dropna=False).sum().astype(int).reset_index()
+    counts["lag"] = counts["lag"].fillna(counts.pop("length"))
+    return [Cell(str(task), *map(int, numbers)) for task, *numbers in counts.itertuples(index=False)]
 
 
 def ended(run: Run, trials: pd.DataFrame) -> pd.Series:

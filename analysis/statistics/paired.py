@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -103,7 +104,14 @@ def _sorted(values: npt.ArrayLike) -> Array:
 
 def _weighted(x: Array, least: float, most: float) -> tuple[Array, Array]:
     """Draws of the mean when an unseen value lies at the lower end, and at the upper one."""
-    weights = np.random.default_rng(SEED).standard_exponential((draws_for(x.size, 4000), x.size + 1))
-    weights /= weights.sum(axis=1, keepdims=True)
+    weights = _weights(x.size)
     seen = weights[:, 1:] @ x
     return seen + weights[:, 0] * least, seen + weights[:, 0] * most
+
+
+@lru_cache(maxsize=1)
+def _weights(values: int) -> Array:
+    """Dirichlet weights (draws, values + 1). The samples of a family are mostly of one size, so the last are kept."""
+    weights = np.random.default_rng(SEED).standard_exponential((draws_for(values, 4000), values + 1))
+    weights /= weights.sum(axis=1, keepdims=True)
+    return weights

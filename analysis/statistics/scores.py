@@ -20,6 +20,11 @@ def planned_scores(material: Material) -> pd.DataFrame:
     perfect (1); worse than chance counts as chance. A training that diverged ended at chance; the score of one that
     crashed, was not run or was not scored is NaN. The tasks are in the order of the plan.
     """
+    key = ("scores", *material.contenders, material.headline)
+    return material.run.once(key, lambda: _planned_scores(material))
+
+
+def _planned_scores(material: Material) -> pd.DataFrame:
     run = material.run
     planned = run.select(row=ROW, split="report")
     planned = planned[material.headline.holds(planned) & planned["architecture"].isin(list(material.titles))]
