@@ -316,7 +316,8 @@ def write_report(folder: Path) -> Any:
 def print_published() -> None:
     """Print every committed table and ledger, each with the machine that it was measured on."""
     root = next((p for p in (PUBLISHED, Path(__file__).resolve().parent / PUBLISHED) if p.is_dir()), None)
-    folders = sorted(p.parent for p in root.glob("*/*/report.html")) if root else []
+    found = [p.parent for p in root.glob("*/*/report.html")] if root else []
+    folders = sorted(found, key=lambda folder: (not (folder / "verdicts.json").exists(), folder))  # the table first
     if not folders:
         raise Fault("no published table in this copy: run `bakeoff table` to measure your own")
     import json

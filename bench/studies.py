@@ -61,7 +61,7 @@ SMOKE = Study(
 
 QUICK = Study(
     name="quick",
-    purpose="the table in a little over six minutes on two quiet cores: 25k core parameters, lengths to 128, three seeds",
+    purpose="the table in about six minutes on two quiet cores: 25k core parameters, lengths to 128, three seeds",
     cells=(
         Cell(task=Needle(length=32), steps=400, explain=True, development=True),
         Cell(task=Induction(length=32), steps=500, explain=True, development=True),

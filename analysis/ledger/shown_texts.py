@@ -58,7 +58,9 @@ def components(run: Run) -> list[Block]:
     axis = "bits per character lost without it"
     known = [one for one in lines if one.interval]
     costly = [one.name for one in known if one.interval and one.interval.low > 0]
+    idle = [one.name for one in known if one.interval and one.interval.high < 0]
     said = f"Costly beyond doubt: {listed(costly)}." if costly else "No component is costly beyond doubt."
+    said += f" Better without it, beyond doubt: {listed(idle)}." if idle else ""
     figure = drawn(
         lines, axis, 0.0, said="Each model lacks one component, or all heads but one, at equal core parameters."
     )
@@ -88,7 +90,10 @@ def _bits(run: Run) -> list[Block]:
     axis = "bits per character of the test text"
     best = min(known, key=lambda one: one.interval.point if one.interval else math.inf)
     beaten = [name for name, value in references.items() if best.interval and best.interval.point < value]
-    said = f"The {best.name} needs the fewest bits" + (f", fewer than {listed(beaten)}." if beaten else ".")
+    said = f"Of the families the {best.name} needs the fewest bits" + (
+        f", fewer than {listed(beaten)}" if beaten else ""
+    )
+    said += f"; {listed(left)} needs fewer." if (left := [name for name in references if name not in beaten]) else "."
     figure = drawn(lines, axis, references=references)
     numbers = data(lines, axis)
     others = pd.DataFrame([{"who": name, axis: value} for name, value in references.items()])

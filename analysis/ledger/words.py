@@ -139,7 +139,7 @@ def _named(claims: Sequence[Claim]) -> str:
     alone = [c for c in claims if c["verdict"] == "agrees" and not c["remark"]]
     held = {
         "true of transformers more than of the others": [c for c in alone if c["comparative"]],
-        "true of transformers alone": [c for c in alone if not c["comparative"]],
+        "passed by the Transformer alone": [c for c in alone if not c["comparative"]],
         "true, and not particular to transformers": [c for c in claims if c["remark"] == NOT_PARTICULAR],
         "contradicted": [c for c in claims if c["verdict"] == "disagrees"],
         "undecided": [c for c in claims if c["verdict"] == "undecided"],
@@ -156,8 +156,8 @@ def _limits(claims: Sequence[Claim]) -> str:
         return "Nothing follows from that."
     span = f"{min(counts)}" if min(counts) == max(counts) else f"{min(counts)} to {max(counts)}"
     return (
-        f"That holds for small models of equal size, small data that need no download, and {span} repetitions of each "
-        "training, and for no more."
+        "That holds for small models of equal size, small data that need no download, short budgets, few learning "
+        f"rates tried, and {span} repetitions of each training, and for no more."
     )
 
 
