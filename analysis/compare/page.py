@@ -60,7 +60,7 @@ def _lead(found: Compared) -> list[Block]:
     """What changed, in a paragraph that names it and a sentence for each figure of each architecture."""
     number = f"in {len(found.made):,} comparisons"
     if not found.made:
-        return [Paragraph("Nothing can be compared: the two runs have no measurement in common.", lead=True)]
+        return [Paragraph("Nothing can be compared: no measurement in common, the ten claims left aside.", lead=True)]
     if not found.changes:
         return [Paragraph(f"Nothing changed beyond doubt, {number}.", lead=True)]
     names = ", ".join(dict.fromkeys(change.subject for change in found.changes))
