@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from bench.claims import ADVERSARIAL
-from bench.claims.experiment import Experiment
+from bench.claims.experiment import PLAIN, Experiment
 from bench.tasks.digit_rows import DigitRows
 from bench.trial import Attack, Recipe
 
@@ -16,7 +16,7 @@ EXPERIMENTS = (
     Experiment(
         claims=(ADVERSARIAL,),
         task=DigitRows(),
-        contenders=("transformer-sinusoidal", "lstm-forget-bias", "cnn-k3"),
+        contenders=PLAIN,
         recipe=RECIPE,
         kind=Attack,
     ),

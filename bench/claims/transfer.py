@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from bench.claims import PRETRAINING
-from bench.claims.experiment import Experiment
+from bench.claims.experiment import PLAIN, Experiment
 from bench.tasks.digits import Digits
 from bench.tasks.prose import Prose
 from bench.tasks.task import Task
@@ -29,7 +29,7 @@ EXPERIMENTS = tuple(
     Experiment(
         claims=(PRETRAINING,),
         task=task,
-        contenders=("transformer-sinusoidal", "lstm-forget-bias", "cnn-k3"),
+        contenders=PLAIN,
         recipe=recipe,
         kind=Transfer,
         options={"tuning": TUNING, "tuning_rates": (3e-3, 1e-2)},

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from bench.tasks import digit_images, marks
 from bench.tasks.digit_images import CLASSES, LEVELS, PIXELS, choose, images
-from bench.tasks.task import Batch, Task
+from bench.tasks.task import Batch, LossTask
 from models.architecture import Interface
 
 DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
@@ -28,7 +28,7 @@ IMAGE_FIRST, CAPTION_FIRST = LEVELS + len(WORDS), LEVELS + len(WORDS) + 1
 
 
 @dataclass(frozen=True, kw_only=True)
-class Captioned(Task):
+class Captioned(LossTask):
     """Predict an image and its caption in one sequence, in the order that the first token names; half have either.
 
     ::
@@ -47,7 +47,6 @@ class Captioned(Task):
 
     name: ClassVar[str] = "captioned"
     measures: ClassVar[str] = "claims"
-    learned_for: ClassVar[str] = "loss"
 
     length: int = PIXELS + CAPTION
 
@@ -89,10 +88,6 @@ class Captioned(Task):
         weights = logits.new_ones(self.interface.outputs)
         weights[LEVELS:] = WORD_WEIGHT
         return F.cross_entropy(logits.flatten(0, 1), batch.targets.flatten(), weight=weights)
-
-    def metric(self, logits: Tensor, batch: Batch) -> float:
-        """Mean cross-entropy at the scored positions, in nats."""
-        return F.cross_entropy(logits[batch.scored].double(), batch.targets[batch.scored]).item()
 
 
 def sequences(levels: Tensor, words: Tensor, image_first: Tensor) -> Batch:

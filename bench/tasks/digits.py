@@ -7,11 +7,10 @@ from typing import ClassVar
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from bench.tasks import marks
 from bench.tasks.digit_images import CLASSES, LEVELS, PIXELS, choose, images, pixel_marginal
-from bench.tasks.task import Batch, Task
+from bench.tasks.task import Batch, LossTask
 from models.architecture import Interface
 
 START, FIRST_CLASS = LEVELS, LEVELS + 1
@@ -19,7 +18,7 @@ START, FIRST_CLASS = LEVELS, LEVELS + 1
 
 
 @dataclass(frozen=True, kw_only=True)
-class Digits(Task):
+class Digits(LossTask):
     """Predict every pixel from those before it, row by row; with `labelled`, from the class of the digit too.
 
     The first row of a seven, `labelled`; unlabelled, the first token is 17, whatever the digit::
@@ -36,7 +35,6 @@ class Digits(Task):
 
     name: ClassVar[str] = "digits"
     measures: ClassVar[str] = "claims"
-    learned_for: ClassVar[str] = "loss"
 
     labelled: bool = False
 
@@ -76,7 +74,3 @@ class Digits(Task):
         first = labels + FIRST_CLASS if self.labelled else torch.full_like(labels, START)
         inputs = torch.cat([first[:, None], levels[:, :-1]], dim=1)
         return Batch(inputs, levels, marks.since(0, *levels.shape), marks.none(*levels.shape))
-
-    def metric(self, logits: Tensor, batch: Batch) -> float:
-        """Mean cross-entropy at the scored positions, in nats."""
-        return F.cross_entropy(logits[batch.scored].double(), batch.targets[batch.scored]).item()

@@ -9,11 +9,10 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from bench.tasks import chain, marks
 from bench.tasks.checks import require_room, require_whole
-from bench.tasks.task import Batch, Task
+from bench.tasks.task import Batch, LossTask
 from models.architecture import Interface
 
 MOST_CONTEXTS = 2**14
@@ -31,7 +30,7 @@ class Source(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Markov(Task):
+class Markov(LossTask):
     """Predict the next symbol of one fixed chain: each pair of symbols has its own law of what comes next.
 
     With `length=8`, `symbols=32`, `order=2`; targets are the inputs shifted by one::
@@ -50,7 +49,6 @@ class Markov(Task):
 
     name: ClassVar[str] = "markov"
     measures: ClassVar[str] = "scaling"
-    learned_for: ClassVar[str] = "loss"
 
     symbols: int = 32
     order: int = 2
@@ -109,10 +107,6 @@ class Markov(Task):
         tokens = torch.cat([opening, chain.walk(source.table, start, drawn)], dim=1) % self.symbols
         scored = marks.since(self.order - 1, size, self.length)
         return Batch(tokens[:, :-1], tokens[:, 1:], scored, marks.none(size, self.length))
-
-    def metric(self, logits: Tensor, batch: Batch) -> float:
-        """Mean cross-entropy at the scored positions, in nats."""
-        return F.cross_entropy(logits[batch.scored].double(), batch.targets[batch.scored]).item()
 
 
 @lru_cache(maxsize=8)

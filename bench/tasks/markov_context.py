@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from bench.tasks import chain, marks
 from bench.tasks.checks import require_whole
-from bench.tasks.task import Batch, Task
+from bench.tasks.task import Batch, LossTask
 from models.architecture import Interface
 
 BAYES_SEQUENCES = 4096
@@ -22,7 +22,7 @@ BAYES_SEED = 0
 
 
 @dataclass(frozen=True, kw_only=True)
-class InContextMarkov(Task):
+class InContextMarkov(LossTask):
     """Predict the next symbol of an order-1 chain whose rows are drawn anew, uniform on the simplex, per sequence.
 
     With `length=8`, `symbols=8`; targets are the inputs shifted by one::
@@ -41,7 +41,6 @@ class InContextMarkov(Task):
 
     name: ClassVar[str] = "in-context-markov"
     measures: ClassVar[str] = "scaling"
-    learned_for: ClassVar[str] = "loss"
 
     symbols: int = 8
 
@@ -82,10 +81,6 @@ class InContextMarkov(Task):
         tokens = torch.cat([first[:, None], rest], dim=1)
         scored = marks.since(0, size, self.length)
         return Batch(tokens[:, :-1], tokens[:, 1:], scored, marks.none(size, self.length))
-
-    def metric(self, logits: Tensor, batch: Batch) -> float:
-        """Mean cross-entropy at the scored positions, in nats."""
-        return F.cross_entropy(logits[batch.scored].double(), batch.targets[batch.scored]).item()
 
     def bayes_predictive(self, inputs: Tensor) -> Tensor:
         """The optimal forecast of the next symbol: tokens (B, L) -> probabilities (B, L, V) float64."""

@@ -7,17 +7,16 @@ from typing import ClassVar
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from bench.tasks import manual, marks
 from bench.tasks.chain import entropy
 from bench.tasks.checks import require_whole
-from bench.tasks.task import Batch, Task
+from bench.tasks.task import Batch, LossTask
 from models.architecture import Interface
 
 
 @dataclass(frozen=True, kw_only=True)
-class Prose(Task):
+class Prose(LossTask):
     """Predict the next character of Python's reference manual, in windows drawn from documents of one split.
 
     With `length=8`, one token a character; targets are the inputs shifted by one::
@@ -35,7 +34,6 @@ class Prose(Task):
 
     name: ClassVar[str] = "prose"
     measures: ClassVar[str] = "claims"
-    learned_for: ClassVar[str] = "loss"
 
     length: int = 128
     symbols: int = 96
@@ -83,7 +81,3 @@ class Prose(Task):
         windows = tokens[starts + torch.arange(self.length + 1)]
         scored = marks.since(0, size, self.length)
         return Batch(windows[:, :-1], windows[:, 1:], scored, marks.none(size, self.length))
-
-    def metric(self, logits: Tensor, batch: Batch) -> float:
-        """Mean cross-entropy at the scored positions, in nats."""
-        return F.cross_entropy(logits[batch.scored].double(), batch.targets[batch.scored]).item()

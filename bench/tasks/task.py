@@ -105,6 +105,17 @@ class Task:
         raise NotImplementedError
 
 
+@dataclass(frozen=True, kw_only=True)
+class LossTask(Task):
+    """A task without right answers, only likelier ones: its metric is the loss itself, and lower is better."""
+
+    learned_for: ClassVar[str] = "loss"
+
+    def metric(self, logits: Tensor, batch: Batch) -> float:
+        """Mean cross-entropy at the scored positions, in nats."""
+        return F.cross_entropy(logits[batch.scored].double(), batch.targets[batch.scored]).item()
+
+
 def stream(split: str, seed: int) -> torch.Generator:
     """The generator of one split and seed, told apart by a 63-bit hash so that streams cannot run into each other."""
     if split not in SPLITS:

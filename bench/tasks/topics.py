@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from bench.tasks import marks
 from bench.tasks.checks import require_whole
-from bench.tasks.task import Batch, Task, stream
+from bench.tasks.task import Batch, LossTask, stream
 from models.architecture import ENCODER_ONLY, Interface
 
 CHOSEN, HIDDEN, SWAPPED = 0.15, 0.8, 0.1
@@ -34,7 +34,7 @@ class Best(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Topics(Task):
+class Topics(LossTask):
     """Two sentences, each about a topic: name the masked words, and say whether both are about the same one.
 
     With `length=11`, `words=64`; 64 is the mask, 65 opens, 66 ends a sentence::
@@ -54,7 +54,6 @@ class Topics(Task):
 
     name: ClassVar[str] = "topics"
     measures: ClassVar[str] = "claims"
-    learned_for: ClassVar[str] = "loss"
 
     length: int = 27
     words: int = 64
